@@ -1,0 +1,24 @@
+//! Compiles the `.proto` files with protox, so that no `protoc` has to be installed.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+const FILES: [&str; 4] = [
+    "chatroom/user/v1/user_service.proto",
+    "chatroom/merchant/v1/merchant_service.proto",
+    "chatroom/group/v1/group_service.proto",
+    "chatroom/file/v1/file_service.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=chatroom");
+    let descriptors = protox::compile(FILES, ["."])?;
+    let output = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(output.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        // `Bytes` lets a chunk travel from socket to store without being copied.
+        .bytes(".")
+        .compile_fds(descriptors)?;
+    Ok(())
+}

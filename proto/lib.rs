@@ -1,0 +1,36 @@
+//! The gRPC contracts of chatroom, compiled: messages, clients and servers. Owns no behaviour.
+
+/// Every contract as an encoded `FileDescriptorSet`, for server reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// Accounts, passwords and tokens.
+pub mod user {
+    #[expect(missing_docs, reason = "generated")]
+    pub mod v1 {
+        tonic::include_proto!("chatroom.user.v1");
+    }
+}
+
+/// Merchant pages, activation codes and page membership.
+pub mod merchant {
+    #[expect(missing_docs, reason = "generated")]
+    pub mod v1 {
+        tonic::include_proto!("chatroom.merchant.v1");
+    }
+}
+
+/// Group chats and their members.
+pub mod group {
+    #[expect(missing_docs, reason = "generated")]
+    pub mod v1 {
+        tonic::include_proto!("chatroom.group.v1");
+    }
+}
+
+/// Uploaded files.
+pub mod file {
+    #[expect(missing_docs, reason = "generated")]
+    pub mod v1 {
+        tonic::include_proto!("chatroom.file.v1");
+    }
+}

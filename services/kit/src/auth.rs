@@ -1,0 +1,236 @@
+//! Who is calling: verification of the tokens that the user service mints (EdDSA JWTs, RFC 7519 and RFC 8037, checked
+//! as RFC 8725 asks). Owns no signing key: nothing here can make a token.
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context as _, ensure};
+use arc_swap::ArcSwap;
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation,
+    jwk::{AlgorithmParameters, EllipticCurve, JwkSet},
+};
+use moka::sync::Cache;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Status, metadata::MetadataMap};
+
+use crate::{
+    clock::Clock,
+    error::{UNAUTHENTICATED, status},
+    ids::UserId,
+};
+
+/// Who makes tokens: the claim `iss`.
+pub const ISSUER: &str = "chatroom";
+/// Whom users' tokens are for: the claim `aud`.
+pub const AUDIENCE: &str = "h5";
+
+/// A token longer than this is refused unread; ours have about 400 bytes.
+const TOKEN_MAX: usize = 4096;
+/// How many verified tokens are remembered.
+const CACHE_TOKENS: u64 = 20_000;
+/// How often the file of public keys is looked at.
+const RELOAD_EVERY: Duration = Duration::from_secs(1);
+
+/// What a token says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who made it: [`ISSUER`].
+    pub iss: String,
+    /// Whom it is for: [`AUDIENCE`].
+    pub aud: String,
+    /// Whose it is: a user's id.
+    pub sub: String,
+    /// The user's name when it was made.
+    pub username: String,
+    /// The user's role when it was made: 0 a user, 1 an administrator.
+    pub role: u8,
+    /// When it was made, in seconds since the epoch.
+    pub iat: i64,
+    /// When it ends, in seconds since the epoch.
+    pub exp: i64,
+    /// Its own id.
+    pub jti: String,
+}
+
+/// The user behind a call, as a verified token names them.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The user's id.
+    pub id: UserId,
+    /// Whether the token was made for an administrator.
+    pub administrator: bool,
+    /// When the token ends, in seconds since the epoch.
+    expires: i64,
+    /// `Bearer <token>`, ready to be passed on to the next service.
+    authorization: tonic::metadata::AsciiMetadataValue,
+}
+
+impl Caller {
+    /// A request to the next service on this user's behalf.
+    pub fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", self.authorization.clone());
+        request
+    }
+}
+
+/// There is no valid token. It says no more, whatever was wrong: a caller who guesses learns nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no valid token")]
+pub struct Unauthenticated;
+
+impl From<Unauthenticated> for Status {
+    fn from(error: Unauthenticated) -> Self {
+        status(Code::Unauthenticated, UNAUTHENTICATED, error.to_string())
+    }
+}
+
+/// Verifies tokens. Clones share their keys and what they remember.
+#[derive(Clone)]
+pub struct Verifier {
+    keys: Arc<ArcSwap<Keys>>,
+    /// Tokens that were valid when seen. Looked up by the whole token, so nothing short of the token itself hits.
+    seen: Cache<Box<str>, Arc<Caller>>,
+    clock: Clock,
+}
+
+/// The public keys in force.
+struct Keys {
+    by_id: HashMap<String, DecodingKey>,
+    /// As they are published.
+    json: Arc<str>,
+}
+
+impl Verifier {
+    /// Verifies with the keys in `jwks`, a JSON Web Key Set (RFC 7517) of Ed25519 public keys.
+    pub fn new(jwks: &str, clock: Clock) -> anyhow::Result<Self> {
+        Ok(Self { keys: Arc::new(ArcSwap::from_pointee(Keys::parse(jwks)?)), seen: Cache::new(CACHE_TOKENS), clock })
+    }
+
+    /// Verifies with the keys in a file and reads it again, until `stop`, whenever it has changed. A file that cannot
+    /// be read then leaves the keys as they are.
+    pub async fn from_file(path: &Path, clock: Clock, stop: CancellationToken) -> anyhow::Result<Self> {
+        let jwks = tokio::fs::read_to_string(path)
+            .await
+            .with_context(|| format!("the public keys {} cannot be read", path.display()))?;
+        let verifier = Self::new(&jwks, clock).with_context(|| format!("in {}", path.display()))?;
+        tokio::spawn(verifier.clone().follow(path.to_owned(), stop));
+        Ok(verifier)
+    }
+
+    /// The public keys in force, as a JWKS document.
+    pub fn jwks(&self) -> Arc<str> {
+        self.keys.load().json.clone()
+    }
+
+    /// Who the token names.
+    pub fn verify(&self, token: &str) -> Result<Arc<Caller>, Unauthenticated> {
+        if token.len() > TOKEN_MAX {
+            return Err(Unauthenticated);
+        }
+        let now = self.clock.now().timestamp();
+        if let Some(caller) = self.seen.get(token) {
+            return if caller.expires > now { Ok(caller) } else { Err(Unauthenticated) };
+        }
+        let caller = Arc::new(self.verify_unseen(token, now)?);
+        self.seen.insert(token.into(), caller.clone());
+        Ok(caller)
+    }
+
+    /// Who the metadata entry `authorization: Bearer <token>` names.
+    pub fn caller<T>(&self, request: &Request<T>) -> Result<Arc<Caller>, Unauthenticated> {
+        self.verify(bearer_token(request.metadata()).ok_or(Unauthenticated)?)
+    }
+
+    fn verify_unseen(&self, token: &str, now: i64) -> Result<Caller, Unauthenticated> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Unauthenticated)?;
+        let key_id = header.kid.ok_or(Unauthenticated)?;
+        let keys = self.keys.load();
+        let key = keys.by_id.get(&key_id).ok_or(Unauthenticated)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &validation()).map_err(|_| Unauthenticated)?.claims;
+        // The library reads the machine's clock for these two; ours can be set by a test.
+        if claims.exp <= now || claims.role > 1 {
+            return Err(Unauthenticated);
+        }
+        let mut authorization = String::with_capacity(token.len() + 7);
+        // Writing to a String cannot fail.
+        let _ = write!(authorization, "Bearer {token}");
+        Ok(Caller {
+            id: claims.sub.parse().map_err(|_| Unauthenticated)?,
+            administrator: claims.role == 1,
+            expires: claims.exp,
+            authorization: authorization.parse().map_err(|_| Unauthenticated)?,
+        })
+    }
+
+    async fn follow(self, path: PathBuf, stop: CancellationToken) {
+        let mut last = modified(&path).await;
+        while stop.run_until_cancelled(tokio::time::sleep(RELOAD_EVERY)).await.is_some() {
+            let current = modified(&path).await;
+            if current == last {
+                continue;
+            }
+            last = current;
+            match self.reload(&path).await {
+                Ok(()) => tracing::info!(file = %path.display(), "public keys read again"),
+                Err(error) => tracing::error!(error = format!("{error:#}"), "public keys kept as they were"),
+            }
+        }
+    }
+
+    async fn reload(&self, path: &Path) -> anyhow::Result<()> {
+        let keys = Keys::parse(&tokio::fs::read_to_string(path).await?)?;
+        self.keys.store(Arc::new(keys));
+        // What a removed key has signed is remembered no longer.
+        self.seen.invalidate_all();
+        Ok(())
+    }
+}
+
+/// The token in `authorization: Bearer <token>`.
+fn bearer_token(metadata: &MetadataMap) -> Option<&str> {
+    metadata.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// jsonwebtoken lets a token without `aud` or `iss` pass unless they are named as required, ignores `nbf` unless
+/// told, and grants a minute of leeway unless told.
+fn validation() -> Validation {
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+    validation.validate_nbf = true;
+    validation.leeway = 0;
+    validation
+}
+
+impl Keys {
+    fn parse(json: &str) -> anyhow::Result<Self> {
+        let set: JwkSet = serde_json::from_str(json).context("the public keys are not a JSON Web Key Set")?;
+        ensure!(!set.keys.is_empty(), "there is no public key");
+        let by_id = set
+            .keys
+            .iter()
+            .map(|key| {
+                let id = key.common.key_id.clone().context("a public key has no kid")?;
+                ensure!(
+                    matches!(&key.algorithm, AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519),
+                    "the public key {id} is not Ed25519"
+                );
+                Ok((id, DecodingKey::from_jwk(key).context("a public key is malformed")?))
+            })
+            .collect::<anyhow::Result<HashMap<_, _>>>()?;
+        Ok(Self { by_id, json: json.into() })
+    }
+}
+
+async fn modified(path: &Path) -> Option<SystemTime> {
+    tokio::fs::metadata(path).await.ok()?.modified().ok()
+}

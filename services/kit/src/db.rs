@@ -1,0 +1,182 @@
+//! One database handle over two engines, and the macros that let a statement be written once for both. Owns
+//! connections, transactions and migrations; every statement belongs to the service that needs it.
+//!
+//! `sqlx::Any` would do without macros, but knows neither SQLite booleans nor PostgreSQL timestamps.
+
+use std::{str::FromStr as _, time::Duration};
+
+use anyhow::{Context as _, bail};
+use sqlx::{
+    Connection as _, PgPool, SqlitePool,
+    migrate::Migrator,
+    pool::PoolOptions,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+/// A connection that lay idle this long is tried before it is used; testing each would cost 5 to 9 µs a query.
+const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
+/// How long a request waits for a connection before it is told that the database is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(1500);
+/// How many readers an SQLite file has.
+const SQLITE_READERS: u32 = 4;
+
+/// A service's database.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// One file: any number of readers beside one writer, since SQLite lets only one write at a time.
+    Sqlite {
+        /// Connections that may only read.
+        read: SqlitePool,
+        /// The connection that writes.
+        write: SqlitePool,
+    },
+    /// A PostgreSQL database.
+    Postgres(PgPool),
+}
+
+/// The migrations of one service, for each engine.
+#[derive(Debug)]
+pub struct Migrations {
+    /// For SQLite.
+    pub sqlite: Migrator,
+    /// For PostgreSQL.
+    pub postgres: Migrator,
+}
+
+/// Migrations that leave alone what a newer release has added, so that a rolled-back binary still starts.
+#[macro_export]
+macro_rules! migrations {
+    () => {{
+        let mut migrations = $crate::db::Migrations {
+            sqlite: ::sqlx::migrate!("migrations/sqlite"),
+            postgres: ::sqlx::migrate!("migrations/postgres"),
+        };
+        migrations.sqlite.set_ignore_missing(true);
+        migrations.postgres.set_ignore_missing(true);
+        migrations
+    }};
+}
+
+/// Runs one statement on a connection of the right engine: `on!(db, read pool => …)` or `on!(db, write pool => …)`,
+/// where `pool` can be given to sqlx as an executor. A macro because the two arms have different types.
+#[macro_export]
+macro_rules! on {
+    ($db:expr, read $pool:ident => $body:expr) => {
+        match $db {
+            $crate::db::Db::Sqlite { read: $pool, .. } => $body,
+            $crate::db::Db::Postgres($pool) => $body,
+        }
+    };
+    ($db:expr, write $pool:ident => $body:expr) => {
+        match $db {
+            $crate::db::Db::Sqlite { write: $pool, .. } => $body,
+            $crate::db::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs a block in a transaction and answers its value: committed where the block ends in `Ok`, rolled back where it
+/// ends in `Err` or is dropped. In the block, `$tx` is a connection: give sqlx `&mut *$tx`. `return` and `?` leave
+/// the block only. The error type must take `sqlx::Error` by `From`.
+///
+/// On SQLite it begins with `begin immediate`: a transaction that reads first and then wants to write fails with
+/// `SQLITE_BUSY` whatever the busy timeout says.
+#[macro_export]
+macro_rules! tx {
+    ($db:expr, $tx:ident => $body:block) => {
+        match $db {
+            $crate::db::Db::Sqlite { write, .. } => {
+                let mut transaction = write.begin_with("begin immediate").await?;
+                let $tx = &mut *transaction;
+                let outcome = async { $body }.await;
+                if outcome.is_ok() {
+                    transaction.commit().await?;
+                }
+                outcome
+            }
+            $crate::db::Db::Postgres(pool) => {
+                let mut transaction = pool.begin().await?;
+                let $tx = &mut *transaction;
+                let outcome = async { $body }.await;
+                if outcome.is_ok() {
+                    transaction.commit().await?;
+                }
+                outcome
+            }
+        }
+    };
+}
+
+impl Db {
+    /// Opens the database at `postgres://…` or `sqlite://…` (`sqlite://` makes the file where it is missing) and
+    /// brings it up to date. Any number of replicas may do so at once.
+    pub async fn open(url: &str, connections: u32, migrations: &Migrations) -> anyhow::Result<Self> {
+        let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+        match scheme {
+            "sqlite" => open_sqlite(url, migrations).await,
+            "postgres" | "postgresql" => open_postgres(url, connections, migrations).await,
+            _ => bail!("a database address begins with postgres:// or sqlite://, not {scheme:?}"),
+        }
+    }
+
+    /// Closes every connection once its work is done.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn open_sqlite(url: &str, migrations: &Migrations) -> anyhow::Result<Db> {
+    let options = SqliteConnectOptions::from_str(url)
+        .context("the database address is malformed")?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .optimize_on_close(true, None);
+    let forever = |options: SqlitePoolOptions| options.idle_timeout(None).max_lifetime(None);
+    let write = forever(PoolOptions::new())
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .connect_with(options.clone())
+        .await
+        .with_context(|| format!("the database {url} cannot be opened"))?;
+    migrations.sqlite.run(&write).await.with_context(|| format!("the database {url} cannot be migrated"))?;
+    let read = forever(PoolOptions::new())
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.pragma("query_only", "on"));
+    Ok(Db::Sqlite { read, write })
+}
+
+async fn open_postgres(url: &str, connections: u32, migrations: &Migrations) -> anyhow::Result<Db> {
+    // The address may carry a password: it is not repeated in any error.
+    let options = PgConnectOptions::from_str(url).context("the database address is malformed")?;
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for >= TEST_AFTER_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_with(options)
+        .await
+        .with_context(|| format!("the database at {place} cannot be opened"))?;
+    migrations.postgres.run(&pool).await.with_context(|| format!("the database at {place} cannot be migrated"))?;
+    Ok(Db::Postgres(pool))
+}

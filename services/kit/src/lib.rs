@@ -1,0 +1,15 @@
+//! What every chatroom process shares: settings, telemetry, lifecycle, databases, the link between services, token
+//! verification, error details, ids and time. Owns no business rule and nothing that only one service uses.
+
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod fields;
+pub mod ids;
+pub mod lifecycle;
+pub mod link;
+pub mod rpc;
+pub mod telemetry;
+pub mod wire;
