@@ -1,0 +1,2 @@
+//! The scenario suite.
+fn main() {}
