@@ -12,4 +12,7 @@ pub mod lifecycle;
 pub mod link;
 pub mod rpc;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+#[expect(clippy::expect_used, reason = "a test that cannot begin has failed")]
+pub mod testing;
 pub mod wire;

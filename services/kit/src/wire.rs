@@ -31,3 +31,11 @@ pub fn page_size(asked: i32) -> Result<i64, Invalid> {
         _ => Err(Invalid::new("page_size", Problem::OutOfRange(1, 1000))),
     }
 }
+
+/// Cuts `rows`, one more than wanted having been asked for, to `limit`, and says whether there are more.
+pub fn cut<T>(rows: &mut Vec<T>, limit: i64) -> bool {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    more
+}

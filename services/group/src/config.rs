@@ -1,0 +1,31 @@
+//! The group service's settings.
+
+use std::net::SocketAddr;
+
+use chatroom_kit::config::{AdminConfig, DatabaseConfig, JwksConfig, TelemetryConfig};
+use clap::Parser;
+use http::Uri;
+
+/// chatroom's group service: group chats and their members
+#[derive(Debug, Parser)]
+#[command(name = "chatroom-group", version)]
+pub struct Config {
+    /// Address to serve gRPC on
+    #[arg(long, env = "CHATROOM_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50053")]
+    pub listen: SocketAddr,
+    /// Where the merchant service is
+    #[arg(long, env = "CHATROOM_MERCHANT_URL", value_name = "URL", default_value = "http://127.0.0.1:50052")]
+    pub merchant_url: Uri,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// The public keys.
+    #[command(flatten)]
+    pub jwks: JwksConfig,
+    /// The operators' listener.
+    #[command(flatten)]
+    pub admin: AdminConfig,
+    /// Logs.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+}

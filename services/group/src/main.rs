@@ -1,0 +1,28 @@
+//! The group service as a process of its own.
+
+use std::process::ExitCode;
+
+use chatroom_group::{Store, config::Config};
+use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, link::Link, telemetry};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    lifecycle::exit_code(try_main(config::parse()).await)
+}
+
+async fn try_main(config: Config) -> anyhow::Result<()> {
+    let telemetry = telemetry::start("chatroom-group", &config.telemetry)?;
+    let stop = lifecycle::stop_on_signals()?;
+    let clock = Clock::system();
+    let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
+    let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
+    let merchant = Link::connect(&config.merchant_url);
+    let routes = chatroom_group::routes(store, merchant, verifier, clock);
+    let listener = lifecycle::listen(config.listen).await?;
+    if let Some(address) = config.admin.admin_listen {
+        lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
+    }
+    let outcome = lifecycle::serve_rpc(listener, routes, stop).await;
+    telemetry.flush();
+    outcome
+}

@@ -1,0 +1,123 @@
+//! What the group service's store promises, on both engines.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use chatroom_group::{
+    Store,
+    domain::{Cursor, Group, NewGroup},
+};
+use chatroom_kit::{
+    fields::{DisplayName, Icon, RequestId},
+    ids::{MerchantId, UserId},
+    on_both_engines,
+    testing::FreshDatabase,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+
+on_both_engines!(
+    a_group_is_listed_as_it_was_opened,
+    only_the_members_state_is_joined,
+    groups_are_listed_oldest_first_and_in_pages,
+    another_pages_groups_are_not_listed,
+    a_repeated_request_answers_the_first_group,
+    concurrent_repeats_open_one_group,
+    a_request_id_is_free_again_after_a_day,
+    text_is_stored_literally,
+);
+
+/// A store, and the database it stands on.
+struct Fresh {
+    store: Store,
+    _database: FreshDatabase,
+}
+
+async fn open(database: FreshDatabase) -> Fresh {
+    let store = Store::open(&database.url, 8).await.expect("the store opens");
+    Fresh { store, _database: database }
+}
+
+fn noon() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(1_692_603_184_305).unwrap()
+}
+
+fn group(user: UserId, merchant: MerchantId, request_id: &str) -> NewGroup {
+    NewGroup {
+        user,
+        merchant,
+        name: DisplayName::parse("name", "小黑子的世界").unwrap(),
+        icon: Icon::parse("https://img.example/59024.jpg").unwrap(),
+        request_id: RequestId::parse(request_id).unwrap(),
+    }
+}
+
+async fn opened(fresh: &Fresh, merchant: MerchantId, now: DateTime<Utc>) -> Group {
+    fresh.store.create_group(&group(UserId::new(), merchant, ""), now).await.unwrap()
+}
+
+async fn a_group_is_listed_as_it_was_opened(fresh: Fresh) {
+    let (user, merchant) = (UserId::new(), MerchantId::new());
+    let opened = fresh.store.create_group(&group(user, merchant, ""), noon()).await.unwrap();
+    assert_eq!((opened.user, opened.version, opened.created_at), (user, 0, noon()));
+    let listed = fresh.store.groups(merchant, user, None, 10).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].group, opened);
+}
+
+async fn only_the_members_state_is_joined(fresh: Fresh) {
+    let merchant = MerchantId::new();
+    let opened = opened(&fresh, merchant, noon()).await;
+    assert!(fresh.store.groups(merchant, opened.user, None, 10).await.unwrap()[0].joined);
+    assert!(!fresh.store.groups(merchant, UserId::new(), None, 10).await.unwrap()[0].joined);
+}
+
+async fn groups_are_listed_oldest_first_and_in_pages(fresh: Fresh) {
+    let (merchant, viewer) = (MerchantId::new(), UserId::new());
+    let mut ids = Vec::new();
+    for minutes in 0..5 {
+        ids.push(opened(&fresh, merchant, noon() + TimeDelta::minutes(minutes)).await.id);
+    }
+    let first = fresh.store.groups(merchant, viewer, None, 3).await.unwrap();
+    let rest = fresh.store.groups(merchant, viewer, Some(Cursor::after(&first[2].group)), 3).await.unwrap();
+    let listed: Vec<_> = first.iter().chain(&rest).map(|listed| listed.group.id).collect();
+    assert_eq!(listed, ids);
+}
+
+async fn another_pages_groups_are_not_listed(fresh: Fresh) {
+    opened(&fresh, MerchantId::new(), noon()).await;
+    assert!(fresh.store.groups(MerchantId::new(), UserId::new(), None, 10).await.unwrap().is_empty());
+}
+
+async fn a_repeated_request_answers_the_first_group(fresh: Fresh) {
+    let new = group(UserId::new(), MerchantId::new(), "request");
+    let first = fresh.store.create_group(&new, noon()).await.unwrap();
+    assert_eq!(fresh.store.create_group(&new, noon() + TimeDelta::hours(23)).await.unwrap(), first);
+    let another = fresh.store.create_group(&group(UserId::new(), new.merchant, "request"), noon()).await.unwrap();
+    assert_ne!(another.id, first.id);
+}
+
+async fn concurrent_repeats_open_one_group(fresh: Fresh) {
+    let new = group(UserId::new(), MerchantId::new(), "request");
+    let attempts = (0..10).map(|_| {
+        let (store, new) = (fresh.store.clone(), new.clone());
+        tokio::spawn(async move { store.create_group(&new, noon()).await.unwrap().id })
+    });
+    for attempt in attempts.collect::<Vec<_>>() {
+        attempt.await.unwrap();
+    }
+    assert_eq!(fresh.store.groups(new.merchant, new.user, None, 20).await.unwrap().len(), 1);
+}
+
+async fn a_request_id_is_free_again_after_a_day(fresh: Fresh) {
+    let new = group(UserId::new(), MerchantId::new(), "request");
+    let first = fresh.store.create_group(&new, noon()).await.unwrap();
+    let later = fresh.store.create_group(&new, noon() + TimeDelta::hours(25)).await.unwrap();
+    assert_ne!(first.id, later.id);
+}
+
+async fn text_is_stored_literally(fresh: Fresh) {
+    let name = "'; drop table chat_group; -- %_\\ \"`$1?";
+    let new =
+        NewGroup { name: DisplayName::parse("name", name).unwrap(), ..group(UserId::new(), MerchantId::new(), "") };
+    fresh.store.create_group(&new, noon()).await.unwrap();
+    let listed = fresh.store.groups(new.merchant, new.user, None, 10).await.unwrap();
+    assert_eq!(listed[0].group.name, name);
+}

@@ -1,0 +1,63 @@
+//! Fresh databases for the store contract suites: each engine's own, empty, one per test. Compiled for tests only.
+
+use std::env;
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tempfile::TempDir;
+
+use crate::ids::UserId;
+
+/// A database that goes with this value, where it is a file.
+pub struct FreshDatabase {
+    /// Where it is.
+    pub url: String,
+    _folder: Option<TempDir>,
+}
+
+/// An empty SQLite file.
+///
+/// # Panics
+/// Where the temporary folder cannot be written.
+pub fn sqlite() -> FreshDatabase {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    FreshDatabase { url, _folder: Some(folder) }
+}
+
+/// An empty database on the PostgreSQL server that `CHATROOM_TEST_POSTGRES_URL` names.
+///
+/// # Panics
+/// Where there is no such server: a suite that skips an engine would say nothing about it.
+pub async fn postgres() -> FreshDatabase {
+    let server = env::var("CHATROOM_TEST_POSTGRES_URL")
+        .expect("CHATROOM_TEST_POSTGRES_URL names a PostgreSQL server (tests/run.sh starts one)");
+    let (prefix, _) = server.rsplit_once('/').expect("the address ends with a database's name");
+    // Any unique name will do.
+    let name = format!("test_{}", UserId::new());
+    let mut connection = PgConnection::connect(&server).await.expect("the PostgreSQL server answers");
+    sqlx::query(AssertSqlSafe(format!("create database {name}")))
+        .execute(&mut connection)
+        .await
+        .expect("a database can be made");
+    FreshDatabase { url: format!("{prefix}/{name}"), _folder: None }
+}
+
+/// Runs each named test on each engine: `async fn test(fresh: T)`, where `open(FreshDatabase) -> T` stands in the
+/// same file. A macro because the test harness needs a function for each.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::open($crate::testing::sqlite()).await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::open($crate::testing::postgres().await).await).await;
+            })+
+        }
+    };
+}

@@ -1,0 +1,183 @@
+//! Merchant pages, memberships and activation codes: their types and rules. Pure: no storage, no network, no clock.
+
+use chatroom_kit::{
+    error::{Invalid, Problem},
+    fields::{DisplayName, Icon, RequestId},
+    ids::{Id, MerchantId, UserId},
+};
+use chrono::{DateTime, Utc};
+
+/// How many characters an activation code may have.
+const CODE_MAX: usize = 64;
+/// How many codes can be issued at once.
+const BATCH_MAX: i32 = 1000;
+
+/// What a [`MembershipId`] names.
+pub enum MembershipKind {}
+/// A membership's id.
+pub type MembershipId = Id<MembershipKind>;
+
+/// What a [`BatchId`] names.
+pub enum BatchKind {}
+/// The id of some codes that were issued together.
+pub type BatchId = Id<BatchKind>;
+
+/// A merchant page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merchant {
+    /// Its id.
+    pub id: MerchantId,
+    /// Its creator.
+    pub user: UserId,
+    /// The code it was opened with, for its creator's eyes.
+    pub activation_code: String,
+    /// Its name.
+    pub name: String,
+    /// Its picture.
+    pub icon: String,
+    /// Who serves its customers.
+    pub customer: UserId,
+    /// How often it has been changed.
+    pub version: i32,
+    /// When it was opened.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Merchant {
+    /// The page as `viewer` may see it: only its creator sees the activation code.
+    #[must_use]
+    pub fn seen_by(mut self, viewer: UserId) -> Self {
+        if self.user != viewer {
+            self.activation_code.clear();
+        }
+        self
+    }
+}
+
+/// A page to be opened.
+#[derive(Clone, Debug)]
+pub struct NewMerchant {
+    /// Who opens it.
+    pub user: UserId,
+    /// The code that opens it.
+    pub activation_code: ActivationCode,
+    /// Its name.
+    pub name: DisplayName,
+    /// Its picture.
+    pub icon: Icon,
+    /// Who will serve its customers.
+    pub customer: UserId,
+    /// What the client calls the request.
+    pub request_id: Option<RequestId>,
+}
+
+/// A user's membership of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// Its id.
+    pub id: MembershipId,
+    /// The member.
+    pub user: UserId,
+    /// The page.
+    pub merchant: MerchantId,
+    /// How often it has been changed.
+    pub version: i32,
+    /// When the user joined.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What someone typed to open a page: 1 to 64 characters, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActivationCode(String);
+
+impl ActivationCode {
+    /// Checks the request field `activationCode`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.is_empty() {
+            return Err(Invalid::new("activationCode", Problem::Missing));
+        }
+        if text.chars().count() > CODE_MAX {
+            return Err(Invalid::new("activationCode", Problem::TooLong(CODE_MAX)));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Invalid::new("activationCode", Problem::Malformed));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Codes to be issued together.
+#[derive(Clone, Debug)]
+pub struct NewBatch {
+    /// The administrator who asks.
+    pub user: UserId,
+    /// How many.
+    pub count: u16,
+    /// When they stop to open anything.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// What the client calls the request.
+    pub request_id: Option<RequestId>,
+}
+
+impl NewBatch {
+    /// Checks what an administrator asks for.
+    pub fn parse(
+        user: UserId,
+        count: i32,
+        expires_at: Option<DateTime<Utc>>,
+        request_id: Option<RequestId>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Invalid> {
+        let count = u16::try_from(count)
+            .ok()
+            .filter(|_| (1..=BATCH_MAX).contains(&count))
+            .ok_or(Invalid::new("count", Problem::OutOfRange(1, i64::from(BATCH_MAX))))?;
+        if expires_at.is_some_and(|time| time <= now) {
+            return Err(Invalid::new("expiresAt", Problem::Past));
+        }
+        Ok(Self { user, count, expires_at, request_id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_creator_sees_the_code() {
+        let creator = UserId::new();
+        let merchant = Merchant {
+            id: MerchantId::new(),
+            user: creator,
+            activation_code: "asdasad".to_owned(),
+            name: "小蓝的商页".to_owned(),
+            icon: "https://img.example/1.jpg".to_owned(),
+            customer: creator,
+            version: 0,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        };
+        assert_eq!(merchant.clone().seen_by(creator).activation_code, "asdasad");
+        assert_eq!(merchant.seen_by(UserId::new()).activation_code, "");
+    }
+
+    #[test]
+    fn a_batch_is_bounded_and_ends_in_the_future() {
+        let now = DateTime::UNIX_EPOCH;
+        let batch = |count, expires_at| NewBatch::parse(UserId::new(), count, expires_at, None, now);
+        assert_eq!(batch(1000, None).unwrap().count, 1000);
+        for count in [-1, 0, 1001] {
+            assert_eq!(batch(count, None).unwrap_err().field, "count");
+        }
+        assert_eq!(batch(1, Some(now)).unwrap_err().problem, Problem::Past);
+    }
+}

@@ -1,0 +1,64 @@
+//! What can go wrong in the merchant service, and the status that says so: the only place where a code is chosen.
+
+use chatroom_kit::{
+    auth::Unauthenticated,
+    error::{INTERNAL, Invalid, database_status, status, upstream_status},
+};
+use tonic::{Code, Status};
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A field breaks its rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// There is no valid token.
+    #[error(transparent)]
+    Unauthenticated(#[from] Unauthenticated),
+    /// There is no such page.
+    #[error("there is no such merchant page")]
+    MerchantNotFound,
+    /// There is no such user.
+    #[error("the customer-service user does not exist")]
+    CustomerNotFound,
+    /// The caller has no such membership.
+    #[error("the caller has no such membership")]
+    MembershipNotFound,
+    /// The code was never issued, or has expired.
+    #[error("the activation code was not issued or has expired")]
+    ActivationCodeInvalid,
+    /// The code has opened a page already.
+    #[error("the activation code has been used")]
+    ActivationCodeUsed,
+    /// Only administrators may do it.
+    #[error("only administrators may do this")]
+    AdminOnly,
+    /// The machine has no random numbers.
+    #[error("no random numbers")]
+    Random(#[from] aws_lc_rs::error::Unspecified),
+    /// Another service refused or did not answer.
+    #[error("another service failed: {0}")]
+    Upstream(#[source] Status),
+    /// The database refused or did not answer.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Invalid(invalid) => invalid.into(),
+            Error::Unauthenticated(unauthenticated) => unauthenticated.into(),
+            Error::MerchantNotFound => status(Code::NotFound, "MERCHANT_NOT_FOUND", message),
+            Error::CustomerNotFound => status(Code::NotFound, "CUSTOMER_NOT_FOUND", message),
+            Error::MembershipNotFound => status(Code::NotFound, "MEMBERSHIP_NOT_FOUND", message),
+            Error::ActivationCodeInvalid => status(Code::PermissionDenied, "ACTIVATION_CODE_INVALID", message),
+            Error::ActivationCodeUsed => status(Code::AlreadyExists, "ACTIVATION_CODE_USED", message),
+            Error::AdminOnly => status(Code::PermissionDenied, "ADMIN_ONLY", message),
+            Error::Random(_) => status(Code::Internal, INTERNAL, message),
+            Error::Upstream(error) => upstream_status(error),
+            Error::Database(error) => database_status(&error),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The merchant service as a process of its own.
+
+use std::process::ExitCode;
+
+use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, link::Link, telemetry};
+use chatroom_merchant::{Store, config::Config};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    lifecycle::exit_code(try_main(config::parse()).await)
+}
+
+async fn try_main(config: Config) -> anyhow::Result<()> {
+    let telemetry = telemetry::start("chatroom-merchant", &config.telemetry)?;
+    let stop = lifecycle::stop_on_signals()?;
+    let clock = Clock::system();
+    let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
+    let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
+    let user = Link::connect(&config.user_url);
+    let routes = chatroom_merchant::routes(store, user, verifier, clock, &config.settings);
+    let listener = lifecycle::listen(config.listen).await?;
+    if let Some(address) = config.admin.admin_listen {
+        lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
+    }
+    let outcome = lifecycle::serve_rpc(listener, routes, stop).await;
+    telemetry.flush();
+    outcome
+}
