@@ -1,0 +1,63 @@
+//! Builds the services, links them in process, and serves the gateway. Owns no behaviour of its own.
+
+use std::{net::SocketAddr, path::Path};
+
+use anyhow::Context as _;
+use chatroom_file::Objects;
+use chatroom_gateway::Gateway;
+use chatroom_kit::{auth::Verifier, clock::Clock, lifecycle, link::Link, telemetry};
+use chatroom_user::Signer;
+
+use crate::{config::Config, data::DataFolder};
+
+/// Databases are files here: this many connections each.
+const CONNECTIONS: u32 = 4;
+
+/// Serves until the process is told to stop.
+pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
+    let telemetry = telemetry::start("chatroom", &config.telemetry)?;
+    let stop = lifecycle::stop_on_signals()?;
+    let listener = lifecycle::listen(config.listen).await?;
+    let data = DataFolder::open(&config.data_dir)?;
+    let _lock = data.lock()?;
+    let gateway = build(&config, &data).await?;
+    if let Some(address) = config.admin.admin_listen {
+        lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
+    }
+    announce(listener.local_addr()?, data.path());
+    let outcome = chatroom_gateway::serve(listener, gateway, stop).await;
+    telemetry.flush();
+    outcome
+}
+
+async fn build(config: &Config, data: &DataFolder) -> anyhow::Result<Gateway> {
+    let clock = Clock::system();
+    let signer = Signer::open_or_generate(&data.signing_key())?;
+    let verifier = Verifier::new(&signer.jwks(), clock.clone())?;
+    let (users, merchants, groups, objects) = tokio::try_join!(
+        chatroom_user::Store::open(&data.database("user"), CONNECTIONS),
+        chatroom_merchant::Store::open(&data.database("merchant"), CONNECTIONS),
+        chatroom_group::Store::open(&data.database("group"), CONNECTIONS),
+        Objects::embedded(data.files()),
+    )
+    .with_context(|| format!("in the data folder {}", data.path().display()))?;
+    let user = Link::Local(chatroom_user::routes(users, signer, verifier.clone(), clock.clone(), &config.user));
+    let merchant = Link::Local(chatroom_merchant::routes(
+        merchants,
+        user.clone(),
+        verifier.clone(),
+        clock.clone(),
+        &config.merchant,
+    ));
+    let group = Link::Local(chatroom_group::routes(groups, merchant.clone(), verifier.clone(), clock.clone()));
+    let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock, &config.file));
+    Ok(Gateway { user, merchant, group, file, verifier, settings: config.gateway.clone() })
+}
+
+/// Tells a person where to look. Logs, which are for later, go to standard error.
+fn announce(address: SocketAddr, data: &Path) {
+    println!("chatroom {}", env!("CARGO_PKG_VERSION"));
+    println!("  serving  http://{address}");
+    println!("  try it   http://{address}/docs");
+    println!("  data in  {}", data.display());
+}
