@@ -33,6 +33,11 @@ use tracing_subscriber::{
 
 use crate::config::{LogFormat, TelemetryConfig};
 
+/// Upper bounds of a duration histogram, in seconds. The SDK's own are meant for milliseconds: every call of less than
+/// five seconds would fall into the first.
+pub const DURATION_BOUNDS: [f64; 15] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
 /// Whether traces are exported: where not, nothing is spent on carrying them.
 static EXPORTING: OnceLock<bool> = OnceLock::new();
 
@@ -148,7 +153,11 @@ impl RpcFigures {
     pub(crate) fn new() -> Self {
         let meter = global::meter("chatroom");
         Self {
-            duration: meter.f64_histogram("rpc.server.duration").with_unit("s").build(),
+            duration: meter
+                .f64_histogram("rpc.server.duration")
+                .with_unit("s")
+                .with_boundaries(DURATION_BOUNDS.to_vec())
+                .build(),
             in_flight: meter.i64_up_down_counter("rpc.server.in_flight").build(),
         }
     }
