@@ -17,6 +17,9 @@ use tonic_health::ServingStatus;
 
 use crate::{link::MESSAGE_MAX, telemetry::Figures};
 
+/// How long a service that has been told to stop still takes calls, so that its callers, who ask for its health each
+/// second, have gone elsewhere before it closes its door.
+const NOTICE: Duration = Duration::from_millis(1500);
 /// How long calls under way may take to end once a process has been told to stop. tonic's own graceful stop has no
 /// bound: one open stream or silent peer would hold it for ever (tonic #1820).
 const DRAIN: Duration = Duration::from_secs(8);
@@ -63,6 +66,7 @@ pub async fn serve_rpc(listener: TcpListener, routes: Routes, stop: Cancellation
         .build_v1()
         .context("the descriptors are malformed")?;
     tracing::info!(address = %listener.local_addr()?, "listening");
+    let closing = CancellationToken::new();
     let server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
@@ -73,11 +77,13 @@ pub async fn serve_rpc(listener: TcpListener, routes: Routes, stop: Cancellation
         .add_service(reflection)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
-            stop.clone().cancelled_owned(),
+            closing.clone().cancelled_owned(),
         );
     let announce = async {
         stop.cancelled().await;
         health.set_service_status("", ServingStatus::NotServing).await;
+        tokio::time::sleep(NOTICE).await;
+        closing.cancel();
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {

@@ -16,7 +16,7 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let clock = Clock::system();
     let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
     let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
-    let user = Link::connect(&config.user_url);
+    let user = Link::connect(&config.user_url)?;
     let routes = chatroom_merchant::routes(store, user, verifier, clock, &config.settings);
     let listener = lifecycle::listen(config.listen).await?;
     if let Some(address) = config.admin.admin_listen {

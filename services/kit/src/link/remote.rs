@@ -1,0 +1,194 @@
+//! The replicas behind a service's name: which there are, which answer, and whose turn it is. Owns no decision to
+//! repeat a call.
+//!
+//! tonic's own balancer picks dead endpoints (tonic #2839) and looks a name up once; ginepro looks it up again but
+//! leaves the picking to that balancer. Here the name is looked up every few seconds, every replica is asked for its
+//! health each second, and one that fails a call is passed over until it answers again.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use http::{Request, Response, Uri};
+use tokio::time::{interval, timeout};
+use tonic::{
+    body::Body,
+    transport::{Channel, Endpoint},
+};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+use super::{
+    CallContext,
+    retry::{self, Attempts},
+};
+use crate::telemetry;
+
+/// How long connecting may take: `Endpoint::timeout` does not cover it, and an address that swallows packets would
+/// hold a call for the operating system's two minutes (tonic #1635).
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// How often each replica is asked for its health, and how long it may take to say.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// After how many checks the name is looked up again.
+const CHECKS_PER_LOOKUP: u32 = 5;
+
+/// The replicas of a service.
+#[derive(Clone)]
+pub struct Remote {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// The address as it was given, which the HTTP/2 authority repeats.
+    url: Uri,
+    authority: String,
+    replicas: ArcSwap<Vec<Arc<Replica>>>,
+    turn: AtomicUsize,
+    budget: retry::Budget,
+}
+
+/// One address of the service.
+pub(super) struct Replica {
+    address: SocketAddr,
+    channel: Channel,
+    answers: AtomicBool,
+}
+
+impl Replica {
+    fn new(url: &Uri, address: SocketAddr) -> anyhow::Result<Self> {
+        let scheme = url.scheme_str().unwrap_or("http");
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
+            .origin(url.clone())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .tcp_keepalive(Some(Duration::from_secs(30)))
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .keep_alive_while_idle(true);
+        Ok(Self { address, channel: endpoint.connect_lazy(), answers: AtomicBool::new(true) })
+    }
+
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Says whether it answered a call just now.
+    pub(super) fn mark(&self, answers: bool) {
+        if self.answers.swap(answers, Ordering::Relaxed) != answers {
+            tracing::info!(address = %self.address, answers, "replica");
+        }
+    }
+
+    async fn check(self: Arc<Self>) {
+        let mut client = HealthClient::new(self.channel());
+        let answer = timeout(CHECK_EVERY, client.check(HealthCheckRequest::default())).await;
+        let serving = matches!(
+            answer,
+            Ok(Ok(answer)) if answer.get_ref().status() == ServingStatus::Serving
+        );
+        self.mark(serving);
+    }
+}
+
+impl Remote {
+    /// The replicas behind `url`, followed for as long as this value or a clone of it lives.
+    pub(super) fn connect(url: &Uri) -> anyhow::Result<Self> {
+        let host = url.host().with_context(|| format!("{url} names no host"))?;
+        let port = url.port_u16().unwrap_or(if url.scheme_str() == Some("https") { 443 } else { 80 });
+        let shared = Arc::new(Shared {
+            url: url.clone(),
+            authority: format!("{host}:{port}"),
+            replicas: ArcSwap::default(),
+            turn: AtomicUsize::new(0),
+            budget: retry::budget(),
+        });
+        tokio::spawn(follow(Arc::downgrade(&shared)));
+        Ok(Self { shared })
+    }
+
+    /// Makes the call, on another replica too where that is safe.
+    pub(super) async fn call(self, mut request: Request<Body>, context: &CallContext) -> Response<Body> {
+        context.write(request.headers_mut());
+        telemetry::inject(request.headers_mut());
+        self.shared.ensure_known().await;
+        Attempts::new(&self.shared.budget, request).run(|| self.shared.pick()).await
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Remote").field(&self.shared.authority).finish()
+    }
+}
+
+impl Shared {
+    /// The next replica in turn that answers; any where none does, since the checks may lag behind.
+    fn pick(&self) -> Option<Arc<Replica>> {
+        let replicas = self.replicas.load();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let in_turn =
+            || (0..replicas.len()).filter_map(|step| replicas.get((turn.wrapping_add(step)) % replicas.len()));
+        in_turn().find(|replica| replica.answers.load(Ordering::Relaxed)).or_else(|| in_turn().next()).cloned()
+    }
+
+    /// Looks the name up where that has not succeeded yet.
+    async fn ensure_known(&self) {
+        if self.replicas.load().is_empty() {
+            self.look_up().await;
+        }
+    }
+
+    /// Takes in the addresses behind the name; what is known already keeps its connection.
+    async fn look_up(&self) {
+        let addresses = match tokio::net::lookup_host(&self.authority).await {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                tracing::warn!(name = self.authority, %error, "name look-up failed");
+                return;
+            }
+        };
+        let known = self.replicas.load();
+        let mut replicas: BTreeMap<SocketAddr, Arc<Replica>> = BTreeMap::new();
+        for address in addresses {
+            let replica = match known.iter().find(|replica| replica.address == address) {
+                Some(replica) => Ok(replica.clone()),
+                None => Replica::new(&self.url, address).map(Arc::new),
+            };
+            match replica {
+                Ok(replica) => drop(replicas.insert(address, replica)),
+                Err(error) => tracing::error!(%address, error = format!("{error:#}"), "address cannot be used"),
+            }
+        }
+        if !replicas.is_empty() && !known.iter().map(|replica| replica.address).eq(replicas.keys().copied()) {
+            self.replicas.store(Arc::new(replicas.into_values().collect()));
+        }
+    }
+}
+
+/// Follows the replicas of a service until nobody calls it any more.
+async fn follow(shared: Weak<Shared>) {
+    let mut ticks = interval(CHECK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut checks = 0;
+    loop {
+        ticks.tick().await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        if checks % CHECKS_PER_LOOKUP == 0 {
+            shared.look_up().await;
+        }
+        checks = checks.wrapping_add(1);
+        let replicas = shared.replicas.load_full();
+        drop(shared);
+        futures::future::join_all(replicas.iter().cloned().map(Replica::check)).await;
+    }
+}

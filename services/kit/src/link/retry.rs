@@ -1,0 +1,143 @@
+//! Whether and how a call over the network is made again. Owns the table of what may be repeated.
+//!
+//! A peer that is killed shows itself as UNAVAILABLE, UNKNOWN or CANCELLED, and so may a call that was executed: only
+//! an error in connecting proves that nothing ran. Everything else is repeated only where repeating does no harm.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response, request};
+use http_body_util::{BodyExt as _, Collected, Full};
+use tonic::{Code, body::Body};
+use tower::{
+    ServiceExt as _,
+    retry::budget::{Budget as _, TpsBudget},
+};
+
+use super::remote::Replica;
+use crate::error::{UPSTREAM_UNAVAILABLE, status};
+
+/// How often a call is made at most.
+const ATTEMPTS: u32 = 3;
+/// The longest pause before a call is made again; the pause is drawn between nothing and this.
+const PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// RPCs that read, or whose repetition changes nothing: joining twice is joining once.
+const IDEMPOTENT: [&str; 7] = [
+    "/chatroom.user.v1.UserService/GetUser",
+    "/chatroom.merchant.v1.MerchantService/GetMerchant",
+    "/chatroom.merchant.v1.MerchantService/JoinMerchant",
+    "/chatroom.merchant.v1.MerchantService/ListMemberships",
+    "/chatroom.group.v1.GroupService/ListGroups",
+    "/chatroom.file.v1.FileService/GetFile",
+    "/chatroom.file.v1.FileService/DownloadFile",
+];
+
+/// RPCs whose request or answer is a stream: neither can be held until the call is known to have succeeded.
+const STREAMING: [&str; 2] = ["/chatroom.file.v1.FileService/UploadFile", "/chatroom.file.v1.FileService/DownloadFile"];
+
+/// Marks a request that carries a `request_id`, and so may be repeated.
+#[derive(Clone, Copy, Debug)]
+pub struct Repeatable;
+
+/// Marks `request` as one that may be repeated where it carries a `request_id`.
+pub fn repeatable<T>(mut request: tonic::Request<T>, request_id: &str) -> tonic::Request<T> {
+    if !request_id.is_empty() {
+        request.extensions_mut().insert(Repeatable);
+    }
+    request
+}
+
+/// How many calls may be repeated: a fifth of those made, and ten a second besides, so that a struggling service is
+/// not struck down by repetitions.
+pub(super) type Budget = Arc<TpsBudget>;
+
+/// A full budget.
+pub(super) fn budget() -> Budget {
+    Arc::new(TpsBudget::new(Duration::from_secs(10), 10, 0.2))
+}
+
+/// The attempts at one call.
+pub(super) struct Attempts<'a> {
+    budget: &'a Budget,
+    request: Request<Body>,
+}
+
+/// How an attempt failed.
+enum Failure {
+    /// Nothing ran.
+    NotBegun,
+    /// It may have run.
+    Unknown,
+}
+
+impl<'a> Attempts<'a> {
+    pub(super) fn new(budget: &'a Budget, request: Request<Body>) -> Self {
+        budget.deposit();
+        Self { budget, request }
+    }
+
+    /// Makes the call on the replicas that `pick` names until it succeeds, may not be repeated, or has been tried
+    /// often enough.
+    pub(super) async fn run(self, pick: impl Fn() -> Option<Arc<Replica>>) -> Response<Body> {
+        let (parts, body) = self.request.into_parts();
+        let path = parts.uri.path();
+        if STREAMING.contains(&path) {
+            let answer = attempt(&pick, Request::from_parts(parts, body)).await;
+            return answer.unwrap_or_else(|_| unavailable());
+        }
+        let idempotent = IDEMPOTENT.contains(&path) || parts.extensions.get::<Repeatable>().is_some();
+        let Ok(body) = body.collect().await.map(Collected::to_bytes) else {
+            return unavailable();
+        };
+        for number in 1..=ATTEMPTS {
+            match attempt_unary(&pick, &parts, &body).await {
+                Ok(answer) => return answer,
+                Err(Failure::Unknown) if !idempotent => break,
+                Err(_) if number == ATTEMPTS || !self.budget.withdraw() => break,
+                Err(_) => tokio::time::sleep(PAUSE_MAX.mul_f64(rand::random())).await,
+            }
+        }
+        unavailable()
+    }
+}
+
+/// Makes a call once and waits for the whole answer, so that a peer that dies while answering is noticed here.
+async fn attempt_unary(
+    pick: &impl Fn() -> Option<Arc<Replica>>,
+    parts: &request::Parts,
+    body: &Bytes,
+) -> Result<Response<Body>, Failure> {
+    let request = Request::from_parts(parts.clone(), Body::new(Full::new(body.clone())));
+    let (head, body) = attempt(pick, request).await?.into_parts();
+    let body = body.collect().await.map_err(|_| Failure::Unknown)?;
+    Ok(Response::from_parts(head, Body::new(body)))
+}
+
+async fn attempt(pick: &impl Fn() -> Option<Arc<Replica>>, request: Request<Body>) -> Result<Response<Body>, Failure> {
+    let replica = pick().ok_or(Failure::NotBegun)?;
+    match replica.channel().oneshot(request).await {
+        Ok(answer) => Ok(answer),
+        Err(error) => {
+            replica.mark(false);
+            tracing::debug!(error = &error as &dyn Error, "attempt failed");
+            Err(if never_connected(&error) { Failure::NotBegun } else { Failure::Unknown })
+        }
+    }
+}
+
+/// Whether the connection was never made: refused, unreachable, or not answered in time.
+fn never_connected(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<tonic::ConnectError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn unavailable() -> Response<Body> {
+    status(Code::Unavailable, UPSTREAM_UNAVAILABLE, "the service does not answer").into_http()
+}
