@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use chatroom_kit::config::{AdminConfig, DatabaseConfig, JwksConfig, TelemetryConfig};
+use chatroom_kit::{
+    config::{AdminConfig, DatabaseConfig, JwksConfig, TelemetryConfig},
+    tls::TlsConfig,
+};
 use clap::Parser;
 use http::Uri;
 
@@ -22,6 +25,9 @@ pub struct Config {
     /// The public keys.
     #[command(flatten)]
     pub jwks: JwksConfig,
+    /// Certificates.
+    #[command(flatten)]
+    pub tls: TlsConfig,
     /// The operators' listener.
     #[command(flatten)]
     pub admin: AdminConfig,

@@ -12,7 +12,8 @@ pub mod lifecycle;
 pub mod link;
 pub mod rpc;
 pub mod telemetry;
-#[cfg(feature = "testing")]
-#[expect(clippy::expect_used, reason = "a test that cannot begin has failed")]
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(not(test), expect(clippy::expect_used, reason = "a test that cannot begin has failed"))]
 pub mod testing;
+pub mod tls;
 pub mod wire;

@@ -15,7 +15,7 @@ use tonic::{
 };
 use tonic_health::ServingStatus;
 
-use crate::{link::MESSAGE_MAX, telemetry::Figures};
+use crate::{link::MESSAGE_MAX, telemetry::Figures, tls::Tls};
 
 /// How long a service that has been told to stop still takes calls, so that its callers, who ask for its health each
 /// second, have gone elsewhere before it closes its door.
@@ -57,8 +57,14 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
-/// Serves gRPC routes with health and reflection until `stop`, then lets the calls under way end, for a while.
-pub async fn serve_rpc(listener: TcpListener, routes: Routes, stop: CancellationToken) -> anyhow::Result<()> {
+/// Serves gRPC routes with health and reflection until `stop`, then lets the calls under way end, for a while. With
+/// `tls`, only peers that prove themselves are served.
+pub async fn serve_rpc(
+    listener: TcpListener,
+    routes: Routes,
+    tls: Option<Tls>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", ServingStatus::Serving).await;
     let reflection = tonic_reflection::server::Builder::configure()
@@ -74,11 +80,15 @@ pub async fn serve_rpc(listener: TcpListener, routes: Routes, stop: Cancellation
         .max_frame_size(Some(256 << 10))
         .add_routes(routes)
         .add_service(health_service.max_decoding_message_size(MESSAGE_MAX))
-        .add_service(reflection)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            closing.clone().cancelled_owned(),
-        );
+        .add_service(reflection);
+    let closed = closing.clone().cancelled_owned();
+    let serving = async move {
+        if let Some(tls) = tls {
+            return server.serve_with_incoming_shutdown(tls.incoming(listener), closed).await;
+        }
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        server.serve_with_incoming_shutdown(incoming, closed).await
+    };
     let announce = async {
         stop.cancelled().await;
         health.set_service_status("", ServingStatus::NotServing).await;
@@ -87,7 +97,7 @@ pub async fn serve_rpc(listener: TcpListener, routes: Routes, stop: Cancellation
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        outcome = server => outcome.context("the server failed"),
+        outcome = serving => outcome.context("the server failed"),
         () = announce => {
             tracing::warn!("calls still under way were cut off");
             Ok(())

@@ -16,6 +16,8 @@ use http::{Request, Response};
 use tonic::{body::Body, service::Routes};
 use tower::{Service, ServiceExt as _};
 
+use crate::tls::Tls;
+
 pub use context::{CallContext, REQUEST_ID};
 pub use remote::Remote;
 pub use retry::{Repeatable, repeatable};
@@ -34,9 +36,9 @@ pub enum Link {
 
 impl Link {
     /// A way to the service at `url`, which may have many replicas behind its name. Connections are made when they
-    /// are first needed, and made again when they broke.
-    pub fn connect(url: &http::Uri) -> anyhow::Result<Self> {
-        Remote::connect(url).map(Self::Remote)
+    /// are first needed, and made again when they broke. `tls` is what an https address is called with.
+    pub fn connect(url: &http::Uri, tls: Option<&Tls>) -> anyhow::Result<Self> {
+        Remote::connect(url, tls.cloned()).map(Self::Remote)
     }
 }
 

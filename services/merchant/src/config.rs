@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use chatroom_kit::config::{AdminConfig, DatabaseConfig, JwksConfig, TelemetryConfig};
+use chatroom_kit::{
+    config::{AdminConfig, DatabaseConfig, JwksConfig, TelemetryConfig},
+    tls::TlsConfig,
+};
 use clap::{Args, Parser, ValueEnum};
 use http::Uri;
 
@@ -25,6 +28,9 @@ pub struct Config {
     /// The rules.
     #[command(flatten)]
     pub settings: Settings,
+    /// Certificates.
+    #[command(flatten)]
+    pub tls: TlsConfig,
     /// The operators' listener.
     #[command(flatten)]
     pub admin: AdminConfig,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, link::Link, telemetry};
+use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, link::Link, telemetry, tls::Tls};
 use chatroom_merchant::{Store, config::Config};
 
 #[tokio::main]
@@ -16,13 +16,14 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let clock = Clock::system();
     let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
     let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
-    let user = Link::connect(&config.user_url)?;
+    let tls = Tls::open(&config.tls, stop.clone()).await?;
+    let user = Link::connect(&config.user_url, tls.as_ref())?;
     let routes = chatroom_merchant::routes(store, user, verifier, clock, &config.settings);
     let listener = lifecycle::listen(config.listen).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
     }
-    let outcome = lifecycle::serve_rpc(listener, routes, stop).await;
+    let outcome = lifecycle::serve_rpc(listener, routes, tls, stop).await;
     telemetry.flush();
     outcome
 }

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use arc_swap::ArcSwap;
 use http::{Request, Response, Uri};
 use tokio::time::{interval, timeout};
@@ -30,7 +30,10 @@ use super::{
     CallContext,
     retry::{self, Attempts},
 };
-use crate::telemetry;
+use crate::{
+    telemetry,
+    tls::{Material, Tls},
+};
 
 /// How long connecting may take: `Endpoint::timeout` does not cover it, and an address that swallows packets would
 /// hold a call for the operating system's two minutes (tonic #1635).
@@ -50,6 +53,8 @@ struct Shared {
     /// The address as it was given, which the HTTP/2 authority repeats.
     url: Uri,
     authority: String,
+    /// What an https address is called with.
+    tls: Option<Tls>,
     replicas: ArcSwap<Vec<Arc<Replica>>>,
     turn: AtomicUsize,
     budget: retry::Budget,
@@ -59,13 +64,15 @@ struct Shared {
 pub(super) struct Replica {
     address: SocketAddr,
     channel: Channel,
+    /// What the channel proves itself with.
+    material: Option<Arc<Material>>,
     answers: AtomicBool,
 }
 
 impl Replica {
-    fn new(url: &Uri, address: SocketAddr) -> anyhow::Result<Self> {
+    fn new(url: &Uri, address: SocketAddr, material: Option<Arc<Material>>) -> anyhow::Result<Self> {
         let scheme = url.scheme_str().unwrap_or("http");
-        let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
             .origin(url.clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
@@ -73,7 +80,19 @@ impl Replica {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(10))
             .keep_alive_while_idle(true);
-        Ok(Self { address, channel: endpoint.connect_lazy(), answers: AtomicBool::new(true) })
+        if let Some(material) = &material {
+            endpoint = endpoint.tls_config(material.client(url.host().unwrap_or_default()))?;
+        }
+        Ok(Self { address, channel: endpoint.connect_lazy(), material, answers: AtomicBool::new(true) })
+    }
+
+    /// Whether it is the one at `address`, connected with `material`.
+    fn is(&self, address: SocketAddr, material: Option<&Arc<Material>>) -> bool {
+        let same = match (&self.material, material) {
+            (Some(mine), Some(current)) => Arc::ptr_eq(mine, current),
+            (mine, current) => mine.is_none() && current.is_none(),
+        };
+        same && self.address == address
     }
 
     pub(super) fn channel(&self) -> Channel {
@@ -100,12 +119,15 @@ impl Replica {
 
 impl Remote {
     /// The replicas behind `url`, followed for as long as this value or a clone of it lives.
-    pub(super) fn connect(url: &Uri) -> anyhow::Result<Self> {
+    pub(super) fn connect(url: &Uri, tls: Option<Tls>) -> anyhow::Result<Self> {
         let host = url.host().with_context(|| format!("{url} names no host"))?;
-        let port = url.port_u16().unwrap_or(if url.scheme_str() == Some("https") { 443 } else { 80 });
+        let encrypted = url.scheme_str() == Some("https");
+        ensure!(!encrypted || tls.is_some(), "{url} needs CHATROOM_TLS_CERT_FILE and the two beside it");
+        let port = url.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
         let shared = Arc::new(Shared {
             url: url.clone(),
             authority: format!("{host}:{port}"),
+            tls: tls.filter(|_| encrypted),
             replicas: ArcSwap::default(),
             turn: AtomicUsize::new(0),
             budget: retry::budget(),
@@ -156,18 +178,20 @@ impl Shared {
             }
         };
         let known = self.replicas.load();
+        let material = self.tls.as_ref().map(Tls::current);
         let mut replicas: BTreeMap<SocketAddr, Arc<Replica>> = BTreeMap::new();
         for address in addresses {
-            let replica = match known.iter().find(|replica| replica.address == address) {
+            let replica = match known.iter().find(|replica| replica.is(address, material.as_ref())) {
                 Some(replica) => Ok(replica.clone()),
-                None => Replica::new(&self.url, address).map(Arc::new),
+                None => Replica::new(&self.url, address, material.clone()).map(Arc::new),
             };
             match replica {
                 Ok(replica) => drop(replicas.insert(address, replica)),
                 Err(error) => tracing::error!(%address, error = format!("{error:#}"), "address cannot be used"),
             }
         }
-        if !replicas.is_empty() && !known.iter().map(|replica| replica.address).eq(replicas.keys().copied()) {
+        // A name that leads nowhere for a moment is no reason to forget where it led.
+        if !replicas.is_empty() {
             self.replicas.store(Arc::new(replicas.into_values().collect()));
         }
     }
