@@ -1,5 +1,6 @@
 //! Who is calling: verification of the tokens that the user service mints (EdDSA JWTs, RFC 7519 and RFC 8037, checked
-//! as RFC 8725 asks). Owns no signing key: nothing here can make a token.
+//! as RFC 8725 asks), for users and for services with no user behind them; neither kind passes for the other. Owns no
+//! signing key: nothing here can make a token.
 
 use std::{
     collections::HashMap,
@@ -16,7 +17,7 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, EllipticCurve, JwkSet},
 };
 use moka::sync::Cache;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, metadata::MetadataMap};
 
@@ -30,11 +31,17 @@ use crate::{
 pub const ISSUER: &str = "chatroom";
 /// Whom users' tokens are for: the claim `aud`.
 pub const AUDIENCE: &str = "h5";
+/// Whom services' tokens are for: the claim `aud`.
+pub const SERVICE_AUDIENCE: &str = "service";
 
 /// A token longer than this is refused unread; ours have about 400 bytes.
 const TOKEN_MAX: usize = 4096;
 /// How many verified tokens are remembered.
 const CACHE_TOKENS: u64 = 20_000;
+/// How many verified tokens of services are remembered: each process has one at a time.
+const CACHE_SERVICE_TOKENS: u64 = 1_000;
+/// How long the name of a service may be.
+const SERVICE_NAME_MAX: usize = 32;
 /// How often the file of public keys is looked at.
 const RELOAD_EVERY: Duration = Duration::from_secs(1);
 
@@ -57,6 +64,32 @@ pub struct Claims {
     pub exp: i64,
     /// Its own id.
     pub jti: String,
+}
+
+/// What a service's token says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServiceClaims {
+    /// Who made it: [`ISSUER`].
+    pub iss: String,
+    /// Whom it is for: [`SERVICE_AUDIENCE`].
+    pub aud: String,
+    /// The service's name, such as `gateway`: 1 to 32 lower-case letters, digits and hyphens.
+    pub sub: String,
+    /// When it was made, in seconds since the epoch.
+    pub iat: i64,
+    /// When it ends, in seconds since the epoch.
+    pub exp: i64,
+    /// Its own id.
+    pub jti: String,
+}
+
+/// The service behind a call that no user makes, as a verified token names it.
+#[derive(Clone, Debug)]
+pub struct ServiceCaller {
+    /// The service's name.
+    pub name: String,
+    /// When the token ends, in seconds since the epoch.
+    expires: i64,
 }
 
 /// The user behind a call, as a verified token names them.
@@ -98,6 +131,8 @@ pub struct Verifier {
     keys: Arc<ArcSwap<Keys>>,
     /// Tokens that were valid when seen. Looked up by the whole token, so nothing short of the token itself hits.
     seen: Cache<Box<str>, Arc<Caller>>,
+    /// The same for services, apart: a user's token is never looked for here, nor the reverse.
+    seen_services: Cache<Box<str>, Arc<ServiceCaller>>,
     clock: Clock,
 }
 
@@ -111,7 +146,12 @@ struct Keys {
 impl Verifier {
     /// Verifies with the keys in `jwks`, a JSON Web Key Set (RFC 7517) of Ed25519 public keys.
     pub fn new(jwks: &str, clock: Clock) -> anyhow::Result<Self> {
-        Ok(Self { keys: Arc::new(ArcSwap::from_pointee(Keys::parse(jwks)?)), seen: Cache::new(CACHE_TOKENS), clock })
+        Ok(Self {
+            keys: Arc::new(ArcSwap::from_pointee(Keys::parse(jwks)?)),
+            seen: Cache::new(CACHE_TOKENS),
+            seen_services: Cache::new(CACHE_SERVICE_TOKENS),
+            clock,
+        })
     }
 
     /// Verifies with the keys in a file and reads it again, until `stop`, whenever it has changed. A file that cannot
@@ -149,13 +189,38 @@ impl Verifier {
         self.verify(bearer_token(request.metadata()).ok_or(Unauthenticated)?)
     }
 
-    fn verify_unseen(&self, token: &str, now: i64) -> Result<Caller, Unauthenticated> {
+    /// Which service the metadata entry `authorization: Bearer <token>` names. Only the RPCs that say so in their
+    /// contract ask; for every other one a service's token is as good as none.
+    pub fn service<T>(&self, request: &Request<T>) -> Result<Arc<ServiceCaller>, Unauthenticated> {
+        let token = bearer_token(request.metadata()).ok_or(Unauthenticated)?;
+        if token.len() > TOKEN_MAX {
+            return Err(Unauthenticated);
+        }
+        let now = self.clock.now().timestamp();
+        if let Some(service) = self.seen_services.get(token) {
+            return if service.expires > now { Ok(service) } else { Err(Unauthenticated) };
+        }
+        let claims: ServiceClaims = self.claims(token, SERVICE_AUDIENCE)?;
+        if claims.exp <= now || !is_service_name(&claims.sub) {
+            return Err(Unauthenticated);
+        }
+        let service = Arc::new(ServiceCaller { name: claims.sub, expires: claims.exp });
+        self.seen_services.insert(token.into(), service.clone());
+        Ok(service)
+    }
+
+    /// What a token for `audience` says, where one of the keys in force has signed it.
+    fn claims<C: DeserializeOwned + Clone>(&self, token: &str, audience: &str) -> Result<C, Unauthenticated> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Unauthenticated)?;
         let key_id = header.kid.ok_or(Unauthenticated)?;
         let keys = self.keys.load();
         let key = keys.by_id.get(&key_id).ok_or(Unauthenticated)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &validation()).map_err(|_| Unauthenticated)?.claims;
-        // The library reads the machine's clock for these two; ours can be set by a test.
+        Ok(jsonwebtoken::decode(token, key, &validation(audience)).map_err(|_| Unauthenticated)?.claims)
+    }
+
+    fn verify_unseen(&self, token: &str, now: i64) -> Result<Caller, Unauthenticated> {
+        let claims: Claims = self.claims(token, AUDIENCE)?;
+        // The library reads the machine's clock for `exp`; ours can be set by a test.
         if claims.exp <= now || claims.role > 1 {
             return Err(Unauthenticated);
         }
@@ -190,6 +255,7 @@ impl Verifier {
         self.keys.store(Arc::new(keys));
         // What a removed key has signed is remembered no longer.
         self.seen.invalidate_all();
+        self.seen_services.invalidate_all();
         Ok(())
     }
 }
@@ -201,14 +267,19 @@ fn bearer_token(metadata: &MetadataMap) -> Option<&str> {
 
 /// jsonwebtoken lets a token without `aud` or `iss` pass unless they are named as required, ignores `nbf` unless
 /// told, and grants a minute of leeway unless told.
-fn validation() -> Validation {
+fn validation(audience: &str) -> Validation {
     let mut validation = Validation::new(Algorithm::EdDSA);
-    validation.set_audience(&[AUDIENCE]);
+    validation.set_audience(&[audience]);
     validation.set_issuer(&[ISSUER]);
     validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
     validation.validate_nbf = true;
     validation.leeway = 0;
     validation
+}
+
+fn is_service_name(text: &str) -> bool {
+    (1..=SERVICE_NAME_MAX).contains(&text.len())
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 impl Keys {
@@ -233,4 +304,49 @@ impl Keys {
 
 async fn modified(path: &Path) -> Option<SystemTime> {
     tokio::fs::metadata(path).await.ok()?.modified().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Tokens;
+
+    fn service_name(verifier: &Verifier, token: &str) -> Option<String> {
+        verifier.service(&Tokens::request(token, ())).ok().map(|service| service.name.clone())
+    }
+
+    #[test]
+    fn a_user_and_a_service_never_pass_for_each_other() {
+        let tokens = Tokens::new(Clock::system());
+        let verifier = tokens.verifier();
+        let user = UserId::new();
+        let (of_user, of_service) = (tokens.user(user), tokens.service("gateway"));
+        // Twice: the second time each is remembered.
+        for _ in 0..2 {
+            assert_eq!(verifier.verify(&of_user).unwrap().id, user);
+            assert_eq!(service_name(&verifier, &of_service).as_deref(), Some("gateway"));
+            assert!(verifier.verify(&of_service).is_err());
+            assert_eq!(service_name(&verifier, &of_user), None);
+        }
+    }
+
+    #[test]
+    fn a_remembered_token_still_ends() {
+        let clock = Clock::standing_at(Clock::system().now());
+        let tokens = Tokens::new(clock.clone());
+        let verifier = tokens.verifier();
+        let (of_user, of_service) = (tokens.user(UserId::new()), tokens.service("gateway"));
+        assert!(verifier.verify(&of_user).is_ok() && service_name(&verifier, &of_service).is_some());
+        clock.advance(Duration::from_hours(1));
+        assert!(verifier.verify(&of_user).is_err() && service_name(&verifier, &of_service).is_none());
+    }
+
+    #[test]
+    fn a_service_has_a_plain_name() {
+        let tokens = Tokens::new(Clock::system());
+        let verifier = tokens.verifier();
+        for name in ["", "Gateway", "64e2e53561a25a30db767a40\n", &"x".repeat(33)] {
+            assert_eq!(service_name(&verifier, &tokens.service(name)), None, "{name:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::{str::FromStr as _, time::Duration};
 
 use anyhow::{Context as _, bail};
 use sqlx::{
-    Connection as _, PgPool, SqlitePool,
+    Connection as _, PgPool, Postgres, Sqlite, SqlitePool,
     migrate::Migrator,
     pool::PoolOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -59,7 +59,9 @@ macro_rules! migrations {
 }
 
 /// Runs one statement on a connection of the right engine: `on!(db, read pool => …)` or `on!(db, write pool => …)`,
-/// where `pool` can be given to sqlx as an executor. A macro because the two arms have different types.
+/// where `pool` can be given to sqlx as an executor, or `on!(transaction, within connection => …)` for a
+/// [`Transaction`](crate::db::Transaction), where it is `&mut *connection`. A macro because the two arms have
+/// different types.
 #[macro_export]
 macro_rules! on {
     ($db:expr, read $pool:ident => $body:expr) => {
@@ -72,6 +74,18 @@ macro_rules! on {
         match $db {
             $crate::db::Db::Sqlite { write: $pool, .. } => $body,
             $crate::db::Db::Postgres($pool) => $body,
+        }
+    };
+    ($transaction:expr, within $connection:ident => $body:expr) => {
+        match $transaction {
+            $crate::db::Transaction::Sqlite(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
+            $crate::db::Transaction::Postgres(transaction) => {
+                let $connection = &mut **transaction;
+                $body
+            }
         }
     };
 }
@@ -108,6 +122,34 @@ macro_rules! tx {
     };
 }
 
+/// A transaction under way, for work that takes several functions; [`tx!`](crate::tx) is shorter for work that fits
+/// in one block. Dropped without [`commit`](Self::commit), it leaves nothing behind.
+#[derive(Debug)]
+pub enum Transaction {
+    /// On the one connection that writes.
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    /// On any connection.
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Transaction {
+    /// The statement that this engine understands, where one cannot be written for both.
+    pub fn sql(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self {
+            Self::Sqlite(_) => sqlite,
+            Self::Postgres(_) => postgres,
+        }
+    }
+
+    /// Makes it last.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+}
+
 impl Db {
     /// Opens the database at `postgres://…` or `sqlite://…` (`sqlite://` makes the file where it is missing) and
     /// brings it up to date. Any number of replicas may do so at once.
@@ -117,6 +159,22 @@ impl Db {
             "sqlite" => open_sqlite(url, migrations).await,
             "postgres" | "postgresql" => open_postgres(url, connections, migrations).await,
             _ => bail!("a database address begins with postgres:// or sqlite://, not {scheme:?}"),
+        }
+    }
+
+    /// Begins a transaction; on SQLite with `begin immediate`, as [`tx!`](crate::tx) does.
+    pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Transaction::Sqlite(write.begin_with("begin immediate").await?),
+            Self::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// The statement that this engine understands, where one cannot be written for both.
+    pub fn sql(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => sqlite,
+            Self::Postgres(_) => postgres,
         }
     }
 

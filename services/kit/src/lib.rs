@@ -13,7 +13,7 @@ pub mod link;
 pub mod rpc;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
-#[cfg_attr(not(test), expect(clippy::expect_used, reason = "a test that cannot begin has failed"))]
+#[expect(clippy::expect_used, reason = "a test that cannot begin has failed")]
 pub mod testing;
 pub mod tls;
 pub mod wire;

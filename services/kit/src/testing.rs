@@ -1,4 +1,7 @@
-//! Fresh databases for the store contract suites: each engine's own, empty, one per test. Compiled for tests only.
+//! Fresh databases for the store contract suites: each engine's own, empty, one per test; and tokens for the RPC
+//! suites. Compiled for tests only.
+
+mod tokens;
 
 use std::env;
 
@@ -6,6 +9,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 
 use crate::ids::UserId;
+
+pub use tokens::Tokens;
 
 /// A database that goes with this value, where it is a file.
 pub struct FreshDatabase {
