@@ -16,9 +16,15 @@ pub struct Config {
     /// Address to serve gRPC on
     #[arg(long, env = "CHATROOM_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50052")]
     pub listen: SocketAddr,
-    /// Where the user service is
-    #[arg(long, env = "CHATROOM_USER_URL", value_name = "URL", default_value = "http://127.0.0.1:50051")]
-    pub user_url: Uri,
+    /// Where the user service is: one name with any number of replicas behind it, or several names and commas
+    #[arg(
+        long,
+        env = "CHATROOM_USER_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:50051"
+    )]
+    pub user_url: Vec<Uri>,
     /// The database.
     #[command(flatten)]
     pub database: DatabaseConfig,

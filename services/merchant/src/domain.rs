@@ -37,6 +37,8 @@ pub struct Merchant {
     pub icon: String,
     /// Who serves its customers.
     pub customer: UserId,
+    /// Whether that user has agreed to be contacted by its members.
+    pub serving: bool,
     /// How often it has been changed.
     pub version: i32,
     /// When it was opened.
@@ -162,6 +164,7 @@ mod tests {
             name: "小蓝的商页".to_owned(),
             icon: "https://img.example/1.jpg".to_owned(),
             customer: creator,
+            serving: true,
             version: 0,
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,

@@ -24,6 +24,9 @@ pub enum Error {
     /// The caller has no such membership.
     #[error("the caller has no such membership")]
     MembershipNotFound,
+    /// Only the page's customer-service user may do it.
+    #[error("only the page's customer-service user may do this")]
+    NotCustomer,
     /// The code was never issued, or has expired.
     #[error("the activation code was not issued or has expired")]
     ActivationCodeInvalid,
@@ -53,6 +56,7 @@ impl From<Error> for Status {
             Error::MerchantNotFound => status(Code::NotFound, "MERCHANT_NOT_FOUND", message),
             Error::CustomerNotFound => status(Code::NotFound, "CUSTOMER_NOT_FOUND", message),
             Error::MembershipNotFound => status(Code::NotFound, "MEMBERSHIP_NOT_FOUND", message),
+            Error::NotCustomer => status(Code::PermissionDenied, "NOT_CUSTOMER", message),
             Error::ActivationCodeInvalid => status(Code::PermissionDenied, "ACTIVATION_CODE_INVALID", message),
             Error::ActivationCodeUsed => status(Code::AlreadyExists, "ACTIVATION_CODE_USED", message),
             Error::AdminOnly => status(Code::PermissionDenied, "ADMIN_ONLY", message),

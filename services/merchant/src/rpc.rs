@@ -12,7 +12,8 @@ use chatroom_proto::{
     merchant::v1::{
         self as proto, CreateMerchantRequest, CreateMerchantResponse, GetMerchantRequest, GetMerchantResponse,
         IssueActivationCodesRequest, IssueActivationCodesResponse, JoinMerchantRequest, JoinMerchantResponse,
-        ListMembershipsRequest, ListMembershipsResponse, merchant_service_server::MerchantService,
+        ListMembershipsRequest, ListMembershipsResponse, SetServingRequest, SetServingResponse,
+        merchant_service_server::MerchantService,
     },
     user::v1::{GetUserRequest, user_service_client::UserServiceClient},
 };
@@ -74,8 +75,22 @@ impl MerchantService for Service {
     ) -> Result<Response<GetMerchantResponse>, Status> {
         let caller = self.verifier.caller(&request)?;
         let id = MerchantId::parse("id", &request.get_ref().id)?;
-        let merchant = self.store.merchant(id).await.map_err(Error::from)?.ok_or(Error::MerchantNotFound)?;
-        Ok(Response::new(GetMerchantResponse { merchant: Some(encode_merchant(merchant.seen_by(caller.id))) }))
+        let seen = self.store.merchant(id, caller.id).await.map_err(Error::from)?;
+        let (merchant, joined) = seen.ok_or(Error::MerchantNotFound)?;
+        Ok(Response::new(GetMerchantResponse { merchant: Some(encode_merchant(merchant.seen_by(caller.id))), joined }))
+    }
+
+    async fn set_serving(&self, request: Request<SetServingRequest>) -> Result<Response<SetServingResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        let id = MerchantId::parse("merchant", &request.get_ref().merchant)?;
+        let serving = request.get_ref().serving;
+        let changed = self.store.set_serving(id, caller.id, serving, self.clock.now()).await.map_err(Error::from)?;
+        let Some(merchant) = changed else {
+            let page = self.store.merchant(id, caller.id).await.map_err(Error::from)?;
+            return Err(page.map_or(Error::MerchantNotFound, |_| Error::NotCustomer).into());
+        };
+        tracing::info!(user.id = %caller.id, merchant.id = %id, serving, "customer service set");
+        Ok(Response::new(SetServingResponse { merchant: Some(encode_merchant(merchant.seen_by(caller.id))) }))
     }
 
     async fn join_merchant(
@@ -152,6 +167,7 @@ fn encode_merchant(merchant: Merchant) -> proto::Merchant {
         version: merchant.version,
         create_time: Some(wire::timestamp(merchant.created_at)),
         update_time: Some(wire::timestamp(merchant.updated_at)),
+        serving: merchant.serving,
     }
 }
 

@@ -48,6 +48,8 @@ impl Store {
             name: new.name.as_str().to_owned(),
             icon: new.icon.as_str().to_owned(),
             customer: new.customer,
+            // Who names themself agrees by doing so; anyone else is asked.
+            serving: new.customer == new.user,
             version: 0,
             created_at: now,
             updated_at: now,
@@ -67,8 +69,8 @@ impl Store {
             // Waits for a concurrent request of the same id, whose page is then found.
             let inserted = sqlx::query(
                 "insert into merchant
-                    (id, user_id, activation_code, name, icon, customer_id, request_id, created_at, updated_at)
-                values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+                    (id, user_id, activation_code, name, icon, customer_id, serving, request_id, created_at, updated_at)
+                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
                 on conflict (user_id, request_id) do nothing",
             )
             .bind(merchant.id)
@@ -77,13 +79,14 @@ impl Store {
             .bind(&merchant.name)
             .bind(&merchant.icon)
             .bind(merchant.customer)
+            .bind(merchant.serving)
             .bind(request_id)
             .bind(now)
             .execute(&mut *tx)
             .await?;
             if inserted.rows_affected() == 0 {
                 let first: MerchantRow = sqlx::query_as(
-                    "select id, user_id, activation_code, name, icon, customer_id, version, created_at, updated_at
+                    "select id, user_id, activation_code, name, icon, customer_id, serving, version, created_at, updated_at
                     from merchant where user_id = $1 and request_id = $2",
                 )
                 .bind(merchant.user)
@@ -108,15 +111,48 @@ impl Store {
         })
     }
 
-    /// The page.
+    /// The page, and whether `viewer` has joined it.
     #[tracing::instrument(level = "debug", name = "db.merchant.select", skip_all)]
-    pub async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, sqlx::Error> {
-        let row: Option<MerchantRow> = on!(&self.db, read pool => {
+    pub async fn merchant(&self, id: MerchantId, viewer: UserId) -> Result<Option<(Merchant, bool)>, sqlx::Error> {
+        let row: Option<SeenRow> = on!(&self.db, read pool => {
             sqlx::query_as(
-                "select id, user_id, activation_code, name, icon, customer_id, version, created_at, updated_at
-                from merchant where id = $1",
+                "select p.id, p.user_id, p.activation_code, p.name, p.icon, p.customer_id, p.serving, p.version,
+                    p.created_at, p.updated_at, m.id is not null as joined
+                from merchant p left join membership m on m.user_id = $2 and m.merchant_id = p.id
+                where p.id = $1",
             )
             .bind(id)
+            .bind(viewer)
+            .fetch_optional(pool)
+            .await
+        })?;
+        Ok(row.map(|row| (row.merchant.into(), row.joined)))
+    }
+
+    /// Says whether the page's customer-service user serves its members; nothing where there is no such page or
+    /// `customer` is not that user. Saying it again changes nothing.
+    #[tracing::instrument(level = "debug", name = "db.merchant.update", skip_all)]
+    pub async fn set_serving(
+        &self,
+        id: MerchantId,
+        customer: UserId,
+        serving: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Merchant>, sqlx::Error> {
+        let row: Option<MerchantRow> = on!(&self.db, write pool => {
+            sqlx::query_as(
+                "update merchant set
+                    serving = $3,
+                    version = case when serving = $3 then version else version + 1 end,
+                    updated_at = case when serving = $3 then updated_at else $4 end
+                where id = $1 and customer_id = $2
+                returning id, user_id, activation_code, name, icon, customer_id, serving, version, created_at,
+                    updated_at",
+            )
+            .bind(id)
+            .bind(customer)
+            .bind(serving)
+            .bind(now)
             .fetch_optional(pool)
             .await
         })?;
@@ -184,8 +220,8 @@ impl Store {
         let rows: Vec<ListedRow> = on!(&self.db, read pool => {
             sqlx::query_as(
                 "select m.id, m.version, m.created_at, m.updated_at,
-                    p.id, p.user_id, p.activation_code, p.name, p.icon, p.customer_id, p.version, p.created_at,
-                    p.updated_at
+                    p.id, p.user_id, p.activation_code, p.name, p.icon, p.customer_id, p.serving, p.version,
+                    p.created_at, p.updated_at
                 from membership m join merchant p on p.id = m.merchant_id
                 where m.user_id = $1 and (m.created_at, m.id) > ($2, $3)
                 order by m.created_at, m.id
@@ -220,6 +256,7 @@ struct MerchantRow {
     name: String,
     icon: String,
     customer_id: UserId,
+    serving: bool,
     version: i32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -234,11 +271,20 @@ impl From<MerchantRow> for Merchant {
             name: row.name,
             icon: row.icon,
             customer: row.customer_id,
+            serving: row.serving,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
     }
+}
+
+/// A page and whether the viewer has joined it.
+#[derive(FromRow)]
+struct SeenRow {
+    #[sqlx(flatten)]
+    merchant: MerchantRow,
+    joined: bool,
 }
 
 #[derive(FromRow)]
@@ -277,6 +323,7 @@ struct ListedRow(
     String,
     String,
     UserId,
+    bool,
     i32,
     DateTime<Utc>,
     DateTime<Utc>,
@@ -299,9 +346,10 @@ impl ListedRow {
             name: self.7,
             icon: self.8,
             customer: self.9,
-            version: self.10,
-            created_at: self.11,
-            updated_at: self.12,
+            serving: self.10,
+            version: self.11,
+            created_at: self.12,
+            updated_at: self.13,
         };
         (membership, merchant)
     }

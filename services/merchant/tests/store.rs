@@ -18,6 +18,7 @@ use tonic::{Code, Status};
 on_both_engines!(
     a_page_is_found_as_it_was_opened,
     the_creator_is_a_member,
+    only_the_customer_says_whether_they_serve,
     joining_twice_is_one_membership,
     concurrent_joins_are_one_membership,
     nobody_joins_a_page_that_is_not_there,
@@ -78,8 +79,9 @@ async fn a_page_is_found_as_it_was_opened(fresh: Fresh) {
     let user = UserId::new();
     let opened = fresh.store.create_merchant(&page(user, "asdasad"), false, noon()).await.unwrap();
     assert_eq!((opened.user, opened.version, opened.created_at), (user, 0, noon()));
-    assert_eq!(fresh.store.merchant(opened.id).await.unwrap(), Some(opened));
-    assert_eq!(fresh.store.merchant(MerchantId::new()).await.unwrap(), None);
+    assert_eq!(fresh.store.merchant(opened.id, user).await.unwrap(), Some((opened.clone(), true)));
+    assert_eq!(fresh.store.merchant(opened.id, UserId::new()).await.unwrap(), Some((opened, false)));
+    assert_eq!(fresh.store.merchant(MerchantId::new(), user).await.unwrap(), None);
 }
 
 async fn the_creator_is_a_member(fresh: Fresh) {
@@ -88,6 +90,22 @@ async fn the_creator_is_a_member(fresh: Fresh) {
     let listed = fresh.store.memberships(user, None, 10).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].1, opened);
+}
+
+async fn only_the_customer_says_whether_they_serve(fresh: Fresh) {
+    let (user, customer) = (UserId::new(), UserId::new());
+    let own = fresh.store.create_merchant(&page(user, "asdasad"), false, noon()).await.unwrap();
+    assert!(own.serving);
+    let new = NewMerchant { customer, ..page(user, "asdasad") };
+    let opened = fresh.store.create_merchant(&new, false, noon()).await.unwrap();
+    assert!(!opened.serving);
+    assert_eq!(fresh.store.set_serving(opened.id, user, true, noon()).await.unwrap(), None);
+    assert_eq!(fresh.store.set_serving(MerchantId::new(), customer, true, noon()).await.unwrap(), None);
+    let later = noon() + TimeDelta::hours(1);
+    let agreed = fresh.store.set_serving(opened.id, customer, true, later).await.unwrap().unwrap();
+    assert_eq!((agreed.serving, agreed.version, agreed.updated_at), (true, 1, later));
+    let again = fresh.store.set_serving(opened.id, customer, true, later + TimeDelta::hours(1)).await.unwrap().unwrap();
+    assert_eq!(again, agreed);
 }
 
 async fn joining_twice_is_one_membership(fresh: Fresh) {
@@ -225,6 +243,6 @@ async fn text_is_stored_literally(fresh: Fresh) {
     let name = "'; drop table merchant; -- %_\\ \"`$1?";
     let new = NewMerchant { name: DisplayName::parse("name", name).unwrap(), ..page(UserId::new(), "x' or '1'='1") };
     let opened = fresh.store.create_merchant(&new, false, noon()).await.unwrap();
-    let found = fresh.store.merchant(opened.id).await.unwrap().unwrap();
+    let (found, _) = fresh.store.merchant(opened.id, opened.user).await.unwrap().unwrap();
     assert_eq!((found.name.as_str(), found.activation_code.as_str()), (name, "x' or '1'='1"));
 }
