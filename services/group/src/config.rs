@@ -16,9 +16,15 @@ pub struct Config {
     /// Address to serve gRPC on
     #[arg(long, env = "CHATROOM_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50053")]
     pub listen: SocketAddr,
-    /// Where the merchant service is
-    #[arg(long, env = "CHATROOM_MERCHANT_URL", value_name = "URL", default_value = "http://127.0.0.1:50052")]
-    pub merchant_url: Uri,
+    /// Where the merchant service is: one name with any number of replicas behind it, or several names and commas
+    #[arg(
+        long,
+        env = "CHATROOM_MERCHANT_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:50052"
+    )]
+    pub merchant_url: Vec<Uri>,
     /// The database.
     #[command(flatten)]
     pub database: DatabaseConfig,

@@ -35,10 +35,10 @@ pub enum Link {
 }
 
 impl Link {
-    /// A way to the service at `url`, which may have many replicas behind its name. Connections are made when they
+    /// A way to the service at `urls`: one name with any number of replicas behind it, or several names. Connections are made when they
     /// are first needed, and made again when they broke. `tls` is what an https address is called with.
-    pub fn connect(url: &http::Uri, tls: Option<&Tls>) -> anyhow::Result<Self> {
-        Remote::connect(url, tls.cloned()).map(Self::Remote)
+    pub fn connect(urls: &[http::Uri], tls: Option<&Tls>) -> anyhow::Result<Self> {
+        Remote::connect(urls, tls).map(Self::Remote)
     }
 }
 

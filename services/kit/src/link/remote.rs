@@ -50,14 +50,21 @@ pub struct Remote {
 }
 
 struct Shared {
-    /// The address as it was given, which the HTTP/2 authority repeats.
-    url: Uri,
-    authority: String,
-    /// What an https address is called with.
-    tls: Option<Tls>,
+    /// Where the service is: one name with many addresses, or several names.
+    origins: Vec<Origin>,
     replicas: ArcSwap<Vec<Arc<Replica>>>,
     turn: AtomicUsize,
     budget: retry::Budget,
+}
+
+/// One name of the service.
+struct Origin {
+    /// As it was given; the HTTP/2 authority repeats it.
+    url: Uri,
+    /// Its host and port, for the look-up.
+    authority: String,
+    /// What an https address is called with.
+    tls: Option<Tls>,
 }
 
 /// One address of the service.
@@ -118,16 +125,12 @@ impl Replica {
 }
 
 impl Remote {
-    /// The replicas behind `url`, followed for as long as this value or a clone of it lives.
-    pub(super) fn connect(url: &Uri, tls: Option<Tls>) -> anyhow::Result<Self> {
-        let host = url.host().with_context(|| format!("{url} names no host"))?;
-        let encrypted = url.scheme_str() == Some("https");
-        ensure!(!encrypted || tls.is_some(), "{url} needs CHATROOM_TLS_CERT_FILE and the two beside it");
-        let port = url.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
+    /// The replicas behind `urls`, followed for as long as this value or a clone of it lives.
+    pub(super) fn connect(urls: &[Uri], tls: Option<&Tls>) -> anyhow::Result<Self> {
+        let origins = urls.iter().map(|url| Origin::new(url, tls)).collect::<anyhow::Result<Vec<_>>>()?;
+        ensure!(!origins.is_empty(), "no address is given");
         let shared = Arc::new(Shared {
-            url: url.clone(),
-            authority: format!("{host}:{port}"),
-            tls: tls.filter(|_| encrypted),
+            origins,
             replicas: ArcSwap::default(),
             turn: AtomicUsize::new(0),
             budget: retry::budget(),
@@ -147,7 +150,8 @@ impl Remote {
 
 impl fmt::Debug for Remote {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Remote").field(&self.shared.authority).finish()
+        let names = self.shared.origins.iter().map(|origin| &origin.authority);
+        formatter.debug_list().entries(names).finish()
     }
 }
 
@@ -161,15 +165,37 @@ impl Shared {
         in_turn().find(|replica| replica.answers.load(Ordering::Relaxed)).or_else(|| in_turn().next()).cloned()
     }
 
-    /// Looks the name up where that has not succeeded yet.
+    /// Looks the names up where that has not succeeded yet.
     async fn ensure_known(&self) {
         if self.replicas.load().is_empty() {
             self.look_up().await;
         }
     }
 
-    /// Takes in the addresses behind the name; what is known already keeps its connection.
+    /// Takes in the addresses behind the names; what is known already keeps its connection.
     async fn look_up(&self) {
+        let known = self.replicas.load_full();
+        let mut replicas = BTreeMap::new();
+        for origin in &self.origins {
+            origin.look_up(&known, &mut replicas).await;
+        }
+        // A name that leads nowhere for a moment is no reason to forget where it led.
+        if !replicas.is_empty() {
+            self.replicas.store(Arc::new(replicas.into_values().collect()));
+        }
+    }
+}
+
+impl Origin {
+    fn new(url: &Uri, tls: Option<&Tls>) -> anyhow::Result<Self> {
+        let host = url.host().with_context(|| format!("{url} names no host"))?;
+        let encrypted = url.scheme_str() == Some("https");
+        ensure!(!encrypted || tls.is_some(), "{url} needs CHATROOM_TLS_CERT_FILE and the two beside it");
+        let port = url.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
+        Ok(Self { url: url.clone(), authority: format!("{host}:{port}"), tls: tls.filter(|_| encrypted).cloned() })
+    }
+
+    async fn look_up(&self, known: &[Arc<Replica>], replicas: &mut BTreeMap<SocketAddr, Arc<Replica>>) {
         let addresses = match tokio::net::lookup_host(&self.authority).await {
             Ok(addresses) => addresses,
             Err(error) => {
@@ -177,9 +203,7 @@ impl Shared {
                 return;
             }
         };
-        let known = self.replicas.load();
         let material = self.tls.as_ref().map(Tls::current);
-        let mut replicas: BTreeMap<SocketAddr, Arc<Replica>> = BTreeMap::new();
         for address in addresses {
             let replica = match known.iter().find(|replica| replica.is(address, material.as_ref())) {
                 Some(replica) => Ok(replica.clone()),
@@ -189,10 +213,6 @@ impl Shared {
                 Ok(replica) => drop(replicas.insert(address, replica)),
                 Err(error) => tracing::error!(%address, error = format!("{error:#}"), "address cannot be used"),
             }
-        }
-        // A name that leads nowhere for a moment is no reason to forget where it led.
-        if !replicas.is_empty() {
-            self.replicas.store(Arc::new(replicas.into_values().collect()));
         }
     }
 }
