@@ -82,11 +82,13 @@ fn binary(name: &str) -> PathBuf {
 impl Process {
     /// Starts the binary `name`.
     pub fn start(name: &'static str, environment: &Environment) -> Self {
-        let mut child = command(name, environment)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary can be started");
+        Self::spawn(name, command(name, environment))
+    }
+
+    /// Starts a command that runs the binary `name`.
+    pub fn spawn(name: &'static str, mut command: Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary can be started");
         let log = Arc::new(Log::default());
         let stderr = child.stderr.take().expect("standard error is piped");
         let reader = log.clone();
