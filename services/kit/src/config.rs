@@ -66,6 +66,21 @@ pub struct AdminConfig {
     pub admin_listen: Option<SocketAddr>,
 }
 
+/// Where the bus between processes is.
+#[derive(Args, Clone, Debug)]
+pub struct BusConfig {
+    /// The NATS servers of one cluster that carry hints between processes: nats://user:password@host:4222, by commas
+    #[arg(
+        long,
+        env = "CHATROOM_NATS_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        required = true,
+        hide_env_values = true
+    )]
+    pub nats_url: Vec<async_nats::ServerAddr>,
+}
+
 /// Where a process finds the public keys that tokens are verified with.
 #[derive(Args, Clone, Debug)]
 pub struct JwksConfig {

@@ -1,7 +1,9 @@
-//! What every chatroom process shares: settings, telemetry, lifecycle, databases, the link between services, token
-//! verification, error details, ids and time. Owns no business rule and nothing that only one service uses.
+//! What every chatroom process shares: settings, telemetry, lifecycle, databases, the link between services, the bus
+//! between replicas, token verification, error details, ids and time. Owns no business rule and nothing that only one
+//! service uses.
 
 pub mod auth;
+pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod db;

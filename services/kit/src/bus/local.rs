@@ -1,0 +1,124 @@
+//! The bus within one process: a broadcast channel for each subject that someone listens to.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    watch,
+};
+
+use super::{Subject, WAITING_HINTS};
+
+/// A bus within one process.
+#[derive(Clone, Debug)]
+pub struct Local {
+    channels: Arc<Mutex<Channels>>,
+    connections: Arc<watch::Sender<u64>>,
+}
+
+type Channels = HashMap<Subject, broadcast::Sender<Bytes>>;
+
+impl Default for Local {
+    fn default() -> Self {
+        Self { channels: Arc::default(), connections: Arc::new(watch::Sender::new(1)) }
+    }
+}
+
+impl Local {
+    pub(super) fn publish(&self, subject: Subject, hint: Bytes) {
+        if let Some(channel) = self.channels().get(&subject) {
+            // Its last listener may just be leaving.
+            let _ = channel.send(hint);
+        }
+    }
+
+    pub(super) fn subscribe(&self, subject: Subject) -> Subscription {
+        let mut channels = self.channels();
+        let channel = channels.entry(subject).or_insert_with(|| broadcast::Sender::new(WAITING_HINTS));
+        Subscription { hints: channel.subscribe(), subject, bus: self.clone() }
+    }
+
+    pub(super) fn connections(&self) -> watch::Receiver<u64> {
+        self.connections.subscribe()
+    }
+
+    /// Nothing is left half-done under the lock, so a panic elsewhere does not spoil it.
+    fn channels(&self) -> MutexGuard<'_, Channels> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Someone who listens to a subject.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    hints: broadcast::Receiver<Bytes>,
+    subject: Subject,
+    bus: Local,
+}
+
+impl Subscription {
+    pub(super) async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            match self.hints.recv().await {
+                Ok(hint) => return Some(hint),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        // The last to leave takes the channel along; its own receiver still counts here.
+        if let Entry::Occupied(channel) = self.bus.channels().entry(self.subject)
+            && channel.get().receiver_count() <= 1
+        {
+            channel.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::GroupId;
+
+    #[tokio::test]
+    async fn every_listener_hears_its_own_subject() {
+        let bus = Local::default();
+        let (subject, other) = (Subject::Group(GroupId::new()), Subject::Group(GroupId::new()));
+        let mut listeners = [bus.subscribe(subject), bus.subscribe(subject)];
+        bus.publish(other, Bytes::from_static(b"other"));
+        bus.publish(subject, Bytes::from_static(b"own"));
+        for listener in &mut listeners {
+            assert_eq!(listener.next().await.unwrap(), "own");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_listener_misses_the_oldest_hints() {
+        let bus = Local::default();
+        let subject = Subject::Group(GroupId::new());
+        let mut listener = bus.subscribe(subject);
+        for number in 0..=WAITING_HINTS {
+            bus.publish(subject, Bytes::from(number.to_string()));
+        }
+        assert_eq!(listener.next().await.unwrap(), "1");
+    }
+
+    #[test]
+    fn a_subject_nobody_listens_to_costs_nothing() {
+        let bus = Local::default();
+        let subject = Subject::Group(GroupId::new());
+        let (first, second) = (bus.subscribe(subject), bus.subscribe(subject));
+        drop(first);
+        assert_eq!(bus.channels().len(), 1);
+        drop(second);
+        assert!(bus.channels().is_empty());
+    }
+}

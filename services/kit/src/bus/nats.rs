@@ -1,0 +1,122 @@
+//! The bus between processes: a NATS server (<https://docs.nats.io/nats-concepts/core-nats>). While it is away hints are
+//! dropped: what a client buffers for it would be stale when it returns, and would make publishers wait.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use async_nats::{Client, ConnectOptions, Event, Subscriber, connection::State};
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+
+use super::{Subject, WAITING_HINTS};
+use crate::config::BusConfig;
+
+/// How many hints may wait to leave.
+const WAITING_TO_LEAVE: usize = 4096;
+/// The longest pause between two attempts to connect; the client's own default grows to four seconds.
+const RECONNECT_MAX: Duration = Duration::from_secs(1);
+
+/// A way to a NATS server.
+#[derive(Clone, Debug)]
+pub struct Nats {
+    client: Client,
+    outgoing: mpsc::Sender<(Subject, Bytes)>,
+    connections: Arc<watch::Sender<u64>>,
+}
+
+impl Nats {
+    pub(super) async fn connect(name: &str, config: &BusConfig) -> anyhow::Result<Self> {
+        let connections = Arc::new(watch::Sender::new(0));
+        let counted = connections.clone();
+        let client = ConnectOptions::new()
+            .name(name)
+            .retry_on_initial_connect()
+            .subscription_capacity(WAITING_HINTS)
+            .reconnect_delay_callback(reconnect_delay)
+            .event_callback(move |event| {
+                note(&event, &counted);
+                async {}
+            })
+            .connect(config.nats_url.as_slice())
+            .await
+            .context("the bus cannot be used")?;
+        let (outgoing, waiting) = mpsc::channel(WAITING_TO_LEAVE);
+        tokio::spawn(send(client.clone(), waiting));
+        Ok(Self { client, outgoing, connections })
+    }
+
+    pub(super) fn publish(&self, subject: Subject, hint: Bytes) {
+        if self.outgoing.try_send((subject, hint)).is_err() {
+            tracing::debug!(%subject, "hint dropped");
+        }
+    }
+
+    pub(super) async fn subscribe(&self, subject: Subject) -> Option<Subscriber> {
+        match self.client.subscribe(subject.to_string()).await {
+            Ok(subscriber) => Some(subscriber),
+            Err(error) => {
+                tracing::warn!(%error, "the bus takes no more subscriptions");
+                None
+            }
+        }
+    }
+
+    pub(super) fn connections(&self) -> watch::Receiver<u64> {
+        self.connections.subscribe()
+    }
+}
+
+/// Hands hints to the client, one after the other: it makes callers wait once its own queue is full.
+async fn send(client: Client, mut waiting: mpsc::Receiver<(Subject, Bytes)>) {
+    while let Some((subject, hint)) = waiting.recv().await {
+        if client.connection_state() != State::Connected {
+            continue;
+        }
+        if let Err(error) = client.publish(subject.to_string(), hint).await {
+            tracing::warn!(%error, "hint dropped");
+        }
+    }
+}
+
+fn reconnect_delay(attempts: usize) -> Duration {
+    let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).min(10);
+    Duration::from_millis(1 << doublings).min(RECONNECT_MAX)
+}
+
+fn note(event: &Event, connections: &watch::Sender<u64>) {
+    match event {
+        Event::Connected => {
+            tracing::info!("bus connected");
+            connections.send_modify(|count| *count += 1);
+        }
+        Event::SlowConsumer(_) => tracing::debug!("a listener is too slow for its hints"),
+        other => tracing::warn!(event = %other, "bus"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::GroupId;
+
+    #[tokio::test]
+    async fn a_server_that_is_away_holds_nobody_up() {
+        // A port that nobody serves: it is bound, and not listened on.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("nats://{}", socket.local_addr().unwrap());
+        let bus = Nats::connect("test", &BusConfig { nats_url: vec![url.parse().unwrap()] }).await.unwrap();
+        for _ in 0..=2 * WAITING_TO_LEAVE {
+            bus.publish(Subject::Group(GroupId::new()), Bytes::from_static(b"hint"));
+        }
+        assert_eq!(*bus.connections().borrow(), 0);
+    }
+
+    #[test]
+    fn pauses_between_attempts_grow_to_a_second() {
+        assert_eq!(reconnect_delay(1), Duration::from_millis(2));
+        for attempts in [10, 1000, usize::MAX] {
+            assert_eq!(reconnect_delay(attempts), RECONNECT_MAX);
+        }
+    }
+}
