@@ -3,7 +3,11 @@
 //! A peer that is killed shows itself as UNAVAILABLE, UNKNOWN or CANCELLED, and so may a call that was executed: only
 //! an error in connecting proves that nothing ran. Everything else is repeated only where repeating does no harm.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{Request, Response, request};
@@ -19,6 +23,9 @@ use crate::error::{UPSTREAM_UNAVAILABLE, status};
 
 /// How often a call is made at most.
 const ATTEMPTS: u32 = 3;
+/// After this long a call is not made again: whoever waits for a service that is gone should learn it within two
+/// seconds, and one attempt at connecting takes up to half a second.
+const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 /// The longest pause before a call is made again; the pause is drawn between nothing and this.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
@@ -90,11 +97,13 @@ impl<'a> Attempts<'a> {
         let Ok(body) = body.collect().await.map(Collected::to_bytes) else {
             return unavailable();
         };
+        let begun = Instant::now();
         for number in 1..=ATTEMPTS {
             match attempt_unary(&pick, &parts, &body).await {
                 Ok(answer) => return answer,
                 Err(Failure::Unknown) if !idempotent => break,
-                Err(_) if number == ATTEMPTS || !self.budget.withdraw() => break,
+                Err(_) if number == ATTEMPTS || begun.elapsed() > LAST_ATTEMPT => break,
+                Err(_) if !self.budget.withdraw() => break,
                 Err(_) => tokio::time::sleep(PAUSE_MAX.mul_f64(rand::random())).await,
             }
         }
