@@ -129,39 +129,37 @@ impl From<Unauthenticated> for Status {
 #[derive(Clone)]
 pub struct Verifier {
     keys: Arc<ArcSwap<Keys>>,
-    /// Tokens that were valid when seen. Looked up by the whole token, so nothing short of the token itself hits.
-    seen: Cache<Box<str>, Arc<Caller>>,
-    /// The same for services, apart: a user's token is never looked for here, nor the reverse.
-    seen_services: Cache<Box<str>, Arc<ServiceCaller>>,
     clock: Clock,
 }
 
-/// The public keys in force.
+/// The public keys in force, and what was verified with them: it goes with them, so that nothing is remembered that a
+/// removed key has signed.
 struct Keys {
     by_id: HashMap<String, DecodingKey>,
     /// As they are published.
     json: Arc<str>,
+    /// Tokens that were valid when seen. Looked up by the whole token, so nothing short of the token itself hits.
+    seen: Cache<Box<str>, Arc<Caller>>,
+    /// The same for services, apart: a user's token is never looked for here, nor the reverse.
+    seen_services: Cache<Box<str>, Arc<ServiceCaller>>,
 }
 
 impl Verifier {
     /// Verifies with the keys in `jwks`, a JSON Web Key Set (RFC 7517) of Ed25519 public keys.
     pub fn new(jwks: &str, clock: Clock) -> anyhow::Result<Self> {
-        Ok(Self {
-            keys: Arc::new(ArcSwap::from_pointee(Keys::parse(jwks)?)),
-            seen: Cache::new(CACHE_TOKENS),
-            seen_services: Cache::new(CACHE_SERVICE_TOKENS),
-            clock,
-        })
+        Ok(Self { keys: Arc::new(ArcSwap::from_pointee(Keys::parse(jwks)?)), clock })
     }
 
     /// Verifies with the keys in a file and reads it again, until `stop`, whenever it has changed. A file that cannot
     /// be read then leaves the keys as they are.
     pub async fn from_file(path: &Path, clock: Clock, stop: CancellationToken) -> anyhow::Result<Self> {
+        // Looked at before it is read, so that no change in between goes unnoticed.
+        let last = modified(path).await;
         let jwks = tokio::fs::read_to_string(path)
             .await
             .with_context(|| format!("the public keys {} cannot be read", path.display()))?;
         let verifier = Self::new(&jwks, clock).with_context(|| format!("in {}", path.display()))?;
-        tokio::spawn(verifier.clone().follow(path.to_owned(), stop));
+        tokio::spawn(verifier.clone().follow(path.to_owned(), last, stop));
         Ok(verifier)
     }
 
@@ -176,11 +174,12 @@ impl Verifier {
             return Err(Unauthenticated);
         }
         let now = self.clock.now().timestamp();
-        if let Some(caller) = self.seen.get(token) {
+        let keys = self.keys.load();
+        if let Some(caller) = keys.seen.get(token) {
             return if caller.expires > now { Ok(caller) } else { Err(Unauthenticated) };
         }
-        let caller = Arc::new(self.verify_unseen(token, now)?);
-        self.seen.insert(token.into(), caller.clone());
+        let caller = Arc::new(keys.verify_unseen(token, now)?);
+        keys.seen.insert(token.into(), caller.clone());
         Ok(caller)
     }
 
@@ -197,46 +196,20 @@ impl Verifier {
             return Err(Unauthenticated);
         }
         let now = self.clock.now().timestamp();
-        if let Some(service) = self.seen_services.get(token) {
+        let keys = self.keys.load();
+        if let Some(service) = keys.seen_services.get(token) {
             return if service.expires > now { Ok(service) } else { Err(Unauthenticated) };
         }
-        let claims: ServiceClaims = self.claims(token, SERVICE_AUDIENCE)?;
+        let claims: ServiceClaims = keys.claims(token, SERVICE_AUDIENCE)?;
         if claims.exp <= now || !is_service_name(&claims.sub) {
             return Err(Unauthenticated);
         }
         let service = Arc::new(ServiceCaller { name: claims.sub, expires: claims.exp });
-        self.seen_services.insert(token.into(), service.clone());
+        keys.seen_services.insert(token.into(), service.clone());
         Ok(service)
     }
 
-    /// What a token for `audience` says, where one of the keys in force has signed it.
-    fn claims<C: DeserializeOwned + Clone>(&self, token: &str, audience: &str) -> Result<C, Unauthenticated> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Unauthenticated)?;
-        let key_id = header.kid.ok_or(Unauthenticated)?;
-        let keys = self.keys.load();
-        let key = keys.by_id.get(&key_id).ok_or(Unauthenticated)?;
-        Ok(jsonwebtoken::decode(token, key, &validation(audience)).map_err(|_| Unauthenticated)?.claims)
-    }
-
-    fn verify_unseen(&self, token: &str, now: i64) -> Result<Caller, Unauthenticated> {
-        let claims: Claims = self.claims(token, AUDIENCE)?;
-        // The library reads the machine's clock for `exp`; ours can be set by a test.
-        if claims.exp <= now || claims.role > 1 {
-            return Err(Unauthenticated);
-        }
-        let mut authorization = String::with_capacity(token.len() + 7);
-        // Writing to a String cannot fail.
-        let _ = write!(authorization, "Bearer {token}");
-        Ok(Caller {
-            id: claims.sub.parse().map_err(|_| Unauthenticated)?,
-            administrator: claims.role == 1,
-            expires: claims.exp,
-            authorization: authorization.parse().map_err(|_| Unauthenticated)?,
-        })
-    }
-
-    async fn follow(self, path: PathBuf, stop: CancellationToken) {
-        let mut last = modified(&path).await;
+    async fn follow(self, path: PathBuf, mut last: Option<SystemTime>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(RELOAD_EVERY)).await.is_some() {
             let current = modified(&path).await;
             if current == last {
@@ -253,9 +226,6 @@ impl Verifier {
     async fn reload(&self, path: &Path) -> anyhow::Result<()> {
         let keys = Keys::parse(&tokio::fs::read_to_string(path).await?)?;
         self.keys.store(Arc::new(keys));
-        // What a removed key has signed is remembered no longer.
-        self.seen.invalidate_all();
-        self.seen_services.invalidate_all();
         Ok(())
     }
 }
@@ -298,7 +268,33 @@ impl Keys {
                 Ok((id, DecodingKey::from_jwk(key).context("a public key is malformed")?))
             })
             .collect::<anyhow::Result<HashMap<_, _>>>()?;
-        Ok(Self { by_id, json: json.into() })
+        let (seen, seen_services) = (Cache::new(CACHE_TOKENS), Cache::new(CACHE_SERVICE_TOKENS));
+        Ok(Self { by_id, json: json.into(), seen, seen_services })
+    }
+
+    /// What a token for `audience` says, where one of the keys in force has signed it.
+    fn claims<C: DeserializeOwned + Clone>(&self, token: &str, audience: &str) -> Result<C, Unauthenticated> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Unauthenticated)?;
+        let key_id = header.kid.ok_or(Unauthenticated)?;
+        let key = self.by_id.get(&key_id).ok_or(Unauthenticated)?;
+        Ok(jsonwebtoken::decode(token, key, &validation(audience)).map_err(|_| Unauthenticated)?.claims)
+    }
+
+    fn verify_unseen(&self, token: &str, now: i64) -> Result<Caller, Unauthenticated> {
+        let claims: Claims = self.claims(token, AUDIENCE)?;
+        // The library reads the machine's clock for `exp`; ours can be set by a test.
+        if claims.exp <= now || claims.role > 1 {
+            return Err(Unauthenticated);
+        }
+        let mut authorization = String::with_capacity(token.len() + 7);
+        // Writing to a String cannot fail.
+        let _ = write!(authorization, "Bearer {token}");
+        Ok(Caller {
+            id: claims.sub.parse().map_err(|_| Unauthenticated)?,
+            administrator: claims.role == 1,
+            expires: claims.exp,
+            authorization: authorization.parse().map_err(|_| Unauthenticated)?,
+        })
     }
 }
 
