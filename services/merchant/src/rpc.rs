@@ -15,7 +15,7 @@ use chatroom_proto::{
         ListMembershipsRequest, ListMembershipsResponse, SetServingRequest, SetServingResponse,
         merchant_service_server::MerchantService,
     },
-    user::v1::{GetUserRequest, user_service_client::UserServiceClient},
+    user::v1::{GetUserRequest, Role, user_service_client::UserServiceClient},
 };
 use tonic::{Code, Request, Response, Status};
 
@@ -37,6 +37,16 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(store: Store, user: Link, verifier: Verifier, clock: Clock, activation: Activation) -> Self {
         Self { store, users: UserServiceClient::new(user), verifier, clock, activation }
+    }
+
+    /// Asks the user service what the caller is now: the role in the token is as old as the token.
+    async fn caller_must_be_administrator(&self, caller: &Caller) -> Result<(), Error> {
+        let request = caller.request(GetUserRequest { id: caller.id.to_string() });
+        let answer = self.users.clone().get_user(request).await.map_err(Error::Upstream)?;
+        if answer.get_ref().user.as_ref().is_some_and(|user| user.role() == Role::Administrator) {
+            return Ok(());
+        }
+        Err(Error::AdminOnly)
     }
 
     /// Asks the user service, on the caller's behalf.
@@ -132,9 +142,7 @@ impl MerchantService for Service {
         request: Request<IssueActivationCodesRequest>,
     ) -> Result<Response<IssueActivationCodesResponse>, Status> {
         let caller = self.verifier.caller(&request)?;
-        if !caller.administrator {
-            return Err(Error::AdminOnly.into());
-        }
+        self.caller_must_be_administrator(&caller).await?;
         let now = self.clock.now();
         let asked = request.get_ref();
         let expires_at = asked.expire_time.as_ref().map(|time| wire::moment("expiresAt", time)).transpose()?;
