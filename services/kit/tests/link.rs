@@ -146,7 +146,7 @@ async fn an_address_that_swallows_packets_costs_less_than_two_seconds() {
 #[tokio::test]
 async fn the_deadline_travels_and_shrinks() {
     let far = client(&[Replica::start(Stub::default(), "127.0.0.1:0").await.url()]);
-    let context = CallContext::new(Some(Duration::from_millis(5000)), None);
+    let context = CallContext::new(Some(Duration::from_secs(5)), None);
     let left = context.scope(ask(&far)).await.unwrap().id;
     let left: u64 = left.strip_suffix('m').expect("milliseconds").parse().unwrap();
     assert!((1..=5000).contains(&left), "{left}");
@@ -247,15 +247,16 @@ async fn hang_up_on_calls(listener: TcpListener, calls: Arc<AtomicU32>) {
 async fn a_server_ends_although_a_peer_is_silent() {
     let replica = Replica::start(Stub::default(), "127.0.0.1:0").await;
     let _silent = tokio::net::TcpStream::connect(replica.address).await.unwrap();
-    let slow = Replica::start(Stub { pause: Duration::from_secs(60), ..Stub::default() }, "127.0.0.1:0").await;
+    let slow = Replica::start(Stub { pause: Duration::from_mins(1), ..Stub::default() }, "127.0.0.1:0").await;
     let hanging = client(&[slow.url()]);
     let stub = slow.stub.clone();
     let call = tokio::spawn(async move { ask(&hanging).await });
     while stub.asked() == 0 {
         tokio::task::yield_now().await;
     }
-    for Replica { stop, server, .. } in [replica, slow] {
-        stop.cancel();
+    replica.stop.cancel();
+    slow.stop.cancel();
+    for server in [replica.server, slow.server] {
         tokio::time::timeout(Duration::from_secs(15), server).await.expect("it ends").unwrap().unwrap();
     }
     call.abort();
