@@ -139,7 +139,7 @@ impl Answer {
     }
 
     /// The answer itself where it is a success.
-    #[must_use]
+    #[expect(clippy::return_self_not_must_use, reason = "that it is a success may be all that matters")]
     pub fn ok(self) -> Self {
         assert_eq!(self.status, StatusCode::OK, "{self:?}");
         self

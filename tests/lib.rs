@@ -10,6 +10,7 @@ pub mod client;
 pub mod cluster;
 pub mod postgres;
 pub mod process;
+pub mod raw;
 pub mod store;
 
 pub use client::Client;

@@ -1,0 +1,27 @@
+//! The threat model, line by line: every function is named after the line it shows. What a browser must show is shown
+//! by the browser tests; what concerns sockets, by those of the chat.
+
+mod download;
+mod every_route;
+mod login;
+mod matrix;
+mod pages;
+mod register;
+mod tokens;
+mod upload;
+
+use crate::suite::Scenario;
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    [
+        every_route::scenarios(),
+        tokens::scenarios(),
+        register::scenarios(),
+        login::scenarios(),
+        pages::scenarios(),
+        matrix::scenarios(),
+        upload::scenarios(),
+        download::scenarios(),
+    ]
+    .concat()
+}
