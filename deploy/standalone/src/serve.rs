@@ -41,7 +41,7 @@ async fn build(config: &Config, data: &DataFolder) -> anyhow::Result<Gateway> {
         Objects::embedded(data.files()),
     )
     .with_context(|| format!("in the data folder {}", data.path().display()))?;
-    let user = Link::Local(chatroom_user::routes(users, signer, verifier.clone(), clock.clone(), &config.user));
+    let user = Link::Local(chatroom_user::routes(users, signer, verifier.clone(), clock.clone(), &config.user)?);
     let merchant = Link::Local(chatroom_merchant::routes(
         merchants,
         user.clone(),

@@ -1,0 +1,75 @@
+//! Passwords as they are given: how long they may be. How they are hashed is `password.rs` of the crate.
+
+use std::fmt;
+
+use chatroom_kit::error::{Invalid, Problem};
+
+/// The most characters a password has.
+const MAX: usize = 128;
+
+/// A password, exactly as it was given: neither trimmed nor normalised.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// A password for a new account: `least` to 128 characters.
+    pub fn choose(text: String, least: usize) -> Result<Self, Invalid> {
+        let password = Self::claim(text)?;
+        if password.0.chars().count() < least {
+            return Err(Invalid::new("password", Problem::TooShort(least)));
+        }
+        Ok(password)
+    }
+
+    /// A password that somebody signs in with: any that an account can have, whatever the minimum was then.
+    pub fn claim(text: String) -> Result<Self, Invalid> {
+        if text.is_empty() {
+            return Err(Invalid::new("password", Problem::Missing));
+        }
+        if text.chars().count() > MAX {
+            return Err(Invalid::new("password", Problem::TooLong(MAX)));
+        }
+        Ok(Self(text))
+    }
+
+    /// What is hashed.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Password(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_counted_and_not_bytes() {
+        assert!(Password::choose("密码密码密码".into(), 6).is_ok());
+        assert_eq!(Password::choose("密码密码密".into(), 6).unwrap_err().problem, Problem::TooShort(6));
+        assert!(Password::choose("密".repeat(128), 6).is_ok());
+        assert_eq!(Password::choose("密".repeat(129), 6).unwrap_err().problem, Problem::TooLong(128));
+        assert_eq!(Password::choose(String::new(), 6).unwrap_err().problem, Problem::Missing);
+    }
+
+    #[test]
+    fn a_password_is_not_trimmed() {
+        assert_eq!(Password::choose("  123456 ".into(), 6).unwrap().as_bytes(), b"  123456 ");
+    }
+
+    #[test]
+    fn a_short_password_can_still_be_claimed() {
+        assert!(Password::claim("1".into()).is_ok());
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let shown = format!("{:?}", Password::claim("123456".into()).unwrap());
+        assert!(!shown.contains("123456"), "{shown}");
+    }
+}

@@ -1,0 +1,79 @@
+//! Making signing keys: the file that this service signs with and the one that every service verifies with. Owns the
+//! files; the keys themselves are `token.rs`.
+//!
+//! A key is replaced in three steps, each taken everywhere before the next: publish the new public key beside the old
+//! one (`keygen --out NEW --add-to jwks.json`; every process reads that file again by itself); sign with the new key
+//! (`CHATROOM_JWT_SIGNING_KEY_FILE=NEW/signing-key.pem`, and start the user service anew); once the last token of the
+//! old key has ended, publish the new public key alone (`NEW/jwks.json`).
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, ErrorKind, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use anyhow::{Context as _, ensure};
+
+use crate::{config::KeygenConfig, token::Signer};
+
+/// What the signing key is called in its folder.
+const KEY_FILE: &str = "signing-key.pem";
+/// What the public key is called there.
+const JWKS_FILE: &str = "jwks.json";
+/// Only the owner reads a signing key.
+const SECRET: u32 = 0o600;
+/// Everybody may read a public key.
+const PUBLIC: u32 = 0o644;
+
+/// Makes a signing key and its public half in files of their own, and adds the latter to the published ones where
+/// that is asked for. Overwrites no key.
+pub fn run(config: &KeygenConfig) -> anyhow::Result<()> {
+    let (key_file, jwks_file) = (config.out.join(KEY_FILE), config.out.join(JWKS_FILE));
+    for file in [&key_file, &jwks_file] {
+        ensure!(!file.exists(), "{} exists and is not overwritten", file.display());
+    }
+    let published = config.add_to.as_deref().map(|file| Ok::<_, anyhow::Error>((file, read(file)?))).transpose()?;
+    let pem = Signer::generate()?;
+    let signer = Signer::from_pem(&pem)?;
+    let added = published.map(|(file, jwks)| Ok::<_, anyhow::Error>((file, signer.added_to(&jwks)?))).transpose()?;
+    fs::create_dir_all(&config.out).with_context(|| format!("{} cannot be made", config.out.display()))?;
+    write_new(&key_file, SECRET, &pem).with_context(|| not_written(&key_file))?;
+    write_new(&jwks_file, PUBLIC, &signer.jwks()).with_context(|| not_written(&jwks_file))?;
+    if let Some((file, jwks)) = added {
+        replace(file, &jwks).with_context(|| not_written(file))?;
+    }
+    Ok(())
+}
+
+impl Signer {
+    /// Signs with the key in the file at `path`, which is made where it is missing.
+    pub fn open_or_generate(path: &Path) -> anyhow::Result<Self> {
+        match write_new(path, SECRET, &Self::generate()?) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).with_context(|| not_written(path)),
+            _ => Self::from_file(path),
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("the public keys {} cannot be read", path.display()))
+}
+
+fn not_written(path: &Path) -> String {
+    format!("{} cannot be written", path.display())
+}
+
+fn write_new(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Replaces a file in one step: whoever reads it meanwhile reads the old one or the new one.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    write_new(&new, PUBLIC, text)?;
+    fs::set_permissions(&new, fs::metadata(path)?.permissions())?;
+    fs::rename(&new, path)
+}

@@ -1,0 +1,43 @@
+//! The user service as a process of its own, and its command line.
+
+use std::process::ExitCode;
+
+use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, telemetry, tls::Tls};
+use chatroom_user::{
+    Signer, Store,
+    config::{Config, GrantAdminConfig, ServeConfig},
+    keygen,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    lifecycle::exit_code(match config::parse() {
+        Config::Serve(config) => serve(*config).await,
+        Config::Keygen(config) => keygen::run(&config),
+        Config::GrantAdmin(config) => grant_admin(config).await,
+    })
+}
+
+async fn serve(config: ServeConfig) -> anyhow::Result<()> {
+    let telemetry = telemetry::start("chatroom-user", &config.telemetry)?;
+    let stop = lifecycle::stop_on_signals()?;
+    let clock = Clock::system();
+    let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
+    let signer = Signer::from_file(&config.jwt_signing_key_file)?;
+    signer.must_be_published_in(&verifier.jwks())?;
+    let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
+    let tls = Tls::open(&config.tls, stop.clone()).await?;
+    let routes = chatroom_user::routes(store, signer, verifier, clock, &config.settings)?;
+    let listener = lifecycle::listen(config.listen).await?;
+    if let Some(address) = config.admin.admin_listen {
+        lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
+    }
+    let outcome = lifecycle::serve_rpc(listener, routes, tls, stop).await;
+    telemetry.flush();
+    outcome
+}
+
+async fn grant_admin(config: GrantAdminConfig) -> anyhow::Result<()> {
+    let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
+    chatroom_user::grant_admin(&store, &config.name, &Clock::system()).await
+}
