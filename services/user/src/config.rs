@@ -88,6 +88,9 @@ pub struct KeygenConfig {
     /// with the new one
     #[arg(long, value_name = "JWKS")]
     pub add_to: Option<PathBuf>,
+    /// Succeed and change nothing where both files are there already, so that every start of a deployment may ask
+    #[arg(long, conflicts_with = "add_to")]
+    pub if_missing: bool,
 }
 
 /// Whom to make an administrator.

@@ -30,6 +30,9 @@ const PUBLIC: u32 = 0o644;
 /// that is asked for. Overwrites no key.
 pub fn run(config: &KeygenConfig) -> anyhow::Result<()> {
     let (key_file, jwks_file) = (config.out.join(KEY_FILE), config.out.join(JWKS_FILE));
+    if config.if_missing && key_file.exists() && jwks_file.exists() {
+        return Ok(());
+    }
     for file in [&key_file, &jwks_file] {
         ensure!(!file.exists(), "{} exists and is not overwritten", file.display());
     }

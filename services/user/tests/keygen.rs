@@ -8,7 +8,11 @@ use chatroom_user::{Signer, config::KeygenConfig, keygen};
 use tempfile::TempDir;
 
 fn generate(out: &Path, add_to: Option<&Path>) -> anyhow::Result<()> {
-    keygen::run(&KeygenConfig { out: out.to_owned(), add_to: add_to.map(Path::to_owned) })
+    keygen::run(&KeygenConfig { out: out.to_owned(), add_to: add_to.map(Path::to_owned), if_missing: false })
+}
+
+fn generate_if_missing(out: &Path) -> anyhow::Result<()> {
+    keygen::run(&KeygenConfig { out: out.to_owned(), add_to: None, if_missing: true })
 }
 
 fn signer(folder: &Path) -> Signer {
@@ -35,6 +39,17 @@ fn it_overwrites_nothing() {
     let before = fs::read(folder.path().join("signing-key.pem")).unwrap();
     assert!(generate(folder.path(), None).unwrap_err().to_string().contains("not overwritten"));
     assert_eq!(fs::read(folder.path().join("signing-key.pem")).unwrap(), before);
+}
+
+#[test]
+fn asked_for_what_is_missing_it_makes_keys_once_and_completes_no_half() {
+    let folder = TempDir::new().unwrap();
+    generate_if_missing(folder.path()).unwrap();
+    let made = signer(folder.path());
+    generate_if_missing(folder.path()).unwrap();
+    assert_eq!(signer(folder.path()).key_id(), made.key_id());
+    fs::remove_file(folder.path().join("jwks.json")).unwrap();
+    assert!(generate_if_missing(folder.path()).unwrap_err().to_string().contains("not overwritten"));
 }
 
 #[test]
