@@ -34,10 +34,11 @@ async fn build(config: &Config, data: &DataFolder) -> anyhow::Result<Gateway> {
     let clock = Clock::system();
     let signer = Signer::open_or_generate(&data.signing_key())?;
     let verifier = Verifier::new(&signer.jwks(), clock.clone())?;
+    let [users, merchants, groups] = ["user", "merchant", "group"].map(|name| data.database(name));
     let (users, merchants, groups, objects) = tokio::try_join!(
-        chatroom_user::Store::open(&data.database("user"), CONNECTIONS),
-        chatroom_merchant::Store::open(&data.database("merchant"), CONNECTIONS),
-        chatroom_group::Store::open(&data.database("group"), CONNECTIONS),
+        chatroom_user::Store::open(&users, CONNECTIONS),
+        chatroom_merchant::Store::open(&merchants, CONNECTIONS),
+        chatroom_group::Store::open(&groups, CONNECTIONS),
         Objects::embedded(data.files()),
     )
     .with_context(|| format!("in the data folder {}", data.path().display()))?;
