@@ -32,6 +32,11 @@ impl CallContext {
         Self { deadline: budget.map(|budget| Instant::now() + budget), request_id }
     }
 
+    /// The present context without its deadline, for work that may take as long as it makes progress.
+    pub fn unhurried() -> Self {
+        Self { deadline: None, ..Self::current().unwrap_or_default() }
+    }
+
     /// The context that a caller sent along.
     pub(crate) fn received(headers: &HeaderMap) -> Self {
         let budget = headers.get(GRPC_TIMEOUT).and_then(|value| parse_timeout(value.to_str().ok()?));

@@ -1,0 +1,33 @@
+//! The gateway as a process of its own.
+
+use std::process::ExitCode;
+
+use chatroom_gateway::{Gateway, config::Config};
+use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, link::Link, telemetry, tls::Tls};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    lifecycle::exit_code(try_main(config::parse()).await)
+}
+
+async fn try_main(config: Config) -> anyhow::Result<()> {
+    let telemetry = telemetry::start("chatroom-gateway", &config.telemetry)?;
+    let stop = lifecycle::stop_on_signals()?;
+    let verifier = Verifier::from_file(&config.jwks.jwks_file, Clock::system(), stop.clone()).await?;
+    let tls = Tls::open(&config.tls, stop.clone()).await?;
+    let gateway = Gateway {
+        user: Link::connect(&config.user_url, tls.as_ref())?,
+        merchant: Link::connect(&config.merchant_url, tls.as_ref())?,
+        group: Link::connect(&config.group_url, tls.as_ref())?,
+        file: Link::connect(&config.file_url, tls.as_ref())?,
+        verifier,
+        settings: config.settings,
+    };
+    let listener = lifecycle::listen(config.listen).await?;
+    if let Some(address) = config.admin.admin_listen {
+        lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
+    }
+    let outcome = chatroom_gateway::serve(listener, gateway, stop).await;
+    telemetry.flush();
+    outcome
+}

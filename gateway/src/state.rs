@@ -1,0 +1,68 @@
+//! What every handler works with: the clients of the services, the token verifier, the limits. Owns none of their
+//! rules.
+
+use std::sync::Arc;
+
+use chatroom_kit::{auth::Verifier, link::Link};
+use chatroom_proto::{
+    file::v1::file_service_client::FileServiceClient, group::v1::group_service_client::GroupServiceClient,
+    merchant::v1::merchant_service_client::MerchantServiceClient, user::v1::user_service_client::UserServiceClient,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Gateway, address::TrustedProxies, limit::Limits};
+
+/// What every handler works with. Clones share it.
+pub(crate) type App = Arc<Shared>;
+
+/// What is behind an [`App`].
+pub(crate) struct Shared {
+    user: UserServiceClient<Link>,
+    merchant: MerchantServiceClient<Link>,
+    group: GroupServiceClient<Link>,
+    /// The way to the file service: an upload goes it in its own manner.
+    pub(crate) file_link: Link,
+    file: FileServiceClient<Link>,
+    /// What verifies the callers' tokens.
+    pub(crate) verifier: Verifier,
+    /// The standing limits.
+    pub(crate) limits: Limits,
+    /// Whose word about a client's address counts.
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// Fires when the process is about to end.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Shared {
+    pub(crate) fn new(gateway: Gateway, stop: CancellationToken) -> Self {
+        Self {
+            user: UserServiceClient::new(gateway.user),
+            merchant: MerchantServiceClient::new(gateway.merchant),
+            group: GroupServiceClient::new(gateway.group),
+            file: FileServiceClient::new(gateway.file.clone()),
+            file_link: gateway.file,
+            verifier: gateway.verifier,
+            limits: Limits::new(&gateway.settings),
+            trusted_proxies: gateway.settings.trusted_proxies,
+            stop,
+        }
+    }
+
+    // A generated client is called through a mutable reference; clones of it cost a few counters.
+
+    pub(crate) fn user(&self) -> UserServiceClient<Link> {
+        self.user.clone()
+    }
+
+    pub(crate) fn merchant(&self) -> MerchantServiceClient<Link> {
+        self.merchant.clone()
+    }
+
+    pub(crate) fn group(&self) -> GroupServiceClient<Link> {
+        self.group.clone()
+    }
+
+    pub(crate) fn file(&self) -> FileServiceClient<Link> {
+        self.file.clone()
+    }
+}
