@@ -47,6 +47,8 @@ pub struct Config {
 
 /// The settings that both shapes take.
 #[derive(Args, Clone, Debug)]
+// clap would name a group after the struct, and the standalone shape takes the settings of several services.
+#[group(skip)]
 pub struct Settings {
     /// Which activation codes open a page: any code of 1 to 64 characters, or only one that was issued
     #[arg(long, env = "CHATROOM_ACTIVATION", value_name = "MODE", default_value = "open")]

@@ -63,6 +63,8 @@ pub struct ServeConfig {
 
 /// The settings that both shapes take.
 #[derive(Args, Clone, Debug)]
+// clap would name a group after the struct, and the standalone shape takes the settings of several services.
+#[group(skip)]
 pub struct Settings {
     /// How long a token is good for, such as 7d, 12h or 30m
     #[arg(long, env = "CHATROOM_TOKEN_TTL", value_name = "TIME", default_value = "7d", value_parser = token_ttl)]
