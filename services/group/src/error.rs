@@ -1,10 +1,18 @@
 //! What can go wrong in the group service, and the status that says so: the only place where a code is chosen.
 
+use std::time::Duration;
+
 use chatroom_kit::{
     auth::Unauthenticated,
-    error::{Invalid, database_status, status, upstream_status},
+    error::{Invalid, Problem, database_status, status, status_retry_after, status_with, upstream_status},
 };
+use chrono::SecondsFormat;
 use tonic::{Code, Status};
+
+use crate::domain::Refusal;
+
+/// When someone whom the service was too busy for may try again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +26,24 @@ pub enum Error {
     /// Only the page's creator may do it.
     #[error("only the page's creator may do this")]
     NotMerchantOwner,
+    /// Only those who have joined the page may do it.
+    #[error("only members of the page may do this")]
+    NotPageMember,
+    /// The page's customer-service user has not agreed to be contacted.
+    #[error("the page's customer-service user has not agreed to be contacted")]
+    CustomerNotServing,
+    /// One does not contact oneself.
+    #[error("the caller is the page's customer-service user")]
+    ContactSelf,
+    /// The group, or someone's place in it, does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// More messages wait to be stored than the service accepts.
+    #[error("too many messages wait to be stored")]
+    Overloaded,
+    /// The transaction that several messages shared has failed: the status, made and logged once for all of them.
+    #[error("the messages could not be stored: {0}")]
+    Batch(Status),
     /// The merchant service refused or did not answer.
     #[error("another service failed: {0}")]
     Upstream(#[source] Status),
@@ -33,8 +59,37 @@ impl From<Error> for Status {
             Error::Invalid(invalid) => invalid.into(),
             Error::Unauthenticated(unauthenticated) => unauthenticated.into(),
             Error::NotMerchantOwner => status(Code::PermissionDenied, "NOT_MERCHANT_OWNER", message),
+            Error::NotPageMember => status(Code::PermissionDenied, "NOT_PAGE_MEMBER", message),
+            Error::CustomerNotServing => status(Code::FailedPrecondition, "CUSTOMER_NOT_SERVING", message),
+            Error::ContactSelf => status(Code::FailedPrecondition, "CONTACT_SELF", message),
+            Error::Refused(refusal) => refused(refusal),
+            Error::Overloaded => status_retry_after(Code::Unavailable, "OVERLOADED", message, RETRY_AFTER),
+            Error::Batch(status) => status,
             Error::Upstream(error) => upstream_status(error),
             Error::Database(error) => database_status(&error),
         }
+    }
+}
+
+fn refused(refusal: Refusal) -> Status {
+    let message = refusal.to_string();
+    match refusal {
+        Refusal::GroupNotFound => status(Code::NotFound, "GROUP_NOT_FOUND", message),
+        Refusal::GroupDismissed => status(Code::FailedPrecondition, "GROUP_DISMISSED", message),
+        Refusal::NotGroupMember => status(Code::PermissionDenied, "NOT_GROUP_MEMBER", message),
+        Refusal::MemberNotFound => status(Code::NotFound, "MEMBER_NOT_FOUND", message),
+        Refusal::RoleTooLow => status(Code::PermissionDenied, "ROLE_TOO_LOW", message),
+        Refusal::Banned => status(Code::PermissionDenied, "BANNED", message),
+        Refusal::OwnerCannotLeave => status(Code::FailedPrecondition, "OWNER_CANNOT_LEAVE", message),
+        Refusal::ServiceConversation => status(Code::FailedPrecondition, "SERVICE_CONVERSATION", message),
+        Refusal::Muted(until) => {
+            let until = until.to_rfc3339_opts(SecondsFormat::Millis, true);
+            status_with(Code::PermissionDenied, "MUTED", message, [("until", until)])
+        }
+        Refusal::GroupMuted => status(Code::PermissionDenied, "GROUP_MUTED", message),
+        Refusal::MessageNotFound => status(Code::NotFound, "MESSAGE_NOT_FOUND", message),
+        Refusal::MessageRecalled => status(Code::FailedPrecondition, "MESSAGE_RECALLED", message),
+        Refusal::TooLate => status(Code::FailedPrecondition, "TOO_LATE", message),
+        Refusal::NotText => Invalid::new("message", Problem::Malformed).into(),
     }
 }

@@ -5,7 +5,7 @@ pub mod config;
 pub mod domain;
 mod error;
 mod rpc;
-mod store;
+pub mod store;
 
 use chatroom_kit::{auth::Verifier, clock::Clock, link::Link};
 use chatroom_proto::group::v1::group_service_server::GroupServiceServer;

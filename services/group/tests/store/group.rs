@@ -1,43 +1,27 @@
-//! What the group service's store promises, on both engines.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Opening groups and listing a page's.
 
-use chatroom_group::{
-    Store,
-    domain::{Cursor, Group, NewGroup},
-};
+use chatroom_group::domain::{Cursor, Group, NewGroup, Role};
 use chatroom_kit::{
     fields::{DisplayName, Icon, RequestId},
-    ids::{MerchantId, UserId},
+    ids::{GroupId, MerchantId, UserId},
     on_both_engines,
-    testing::FreshDatabase,
 };
 use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::world::{Fresh, noon, open};
 
 on_both_engines!(
     a_group_is_listed_as_it_was_opened,
     only_the_members_state_is_joined,
     groups_are_listed_oldest_first_and_in_pages,
     another_pages_groups_are_not_listed,
+    a_dismissed_group_is_listed_for_its_members_only,
+    the_creator_is_the_owner,
     a_repeated_request_answers_the_first_group,
     concurrent_repeats_open_one_group,
     a_request_id_is_free_again_after_a_day,
     text_is_stored_literally,
 );
-
-/// A store, and the database it stands on.
-struct Fresh {
-    store: Store,
-    _database: FreshDatabase,
-}
-
-async fn open(database: FreshDatabase) -> Fresh {
-    let store = Store::open(&database.url, 8).await.expect("the store opens");
-    Fresh { store, _database: database }
-}
-
-fn noon() -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(1_692_603_184_305).unwrap()
-}
 
 fn group(user: UserId, merchant: MerchantId, request_id: &str) -> NewGroup {
     NewGroup {
@@ -84,6 +68,25 @@ async fn groups_are_listed_oldest_first_and_in_pages(fresh: Fresh) {
 async fn another_pages_groups_are_not_listed(fresh: Fresh) {
     opened(&fresh, MerchantId::new(), noon()).await;
     assert!(fresh.store.groups(MerchantId::new(), UserId::new(), None, 10).await.unwrap().is_empty());
+}
+
+async fn a_dismissed_group_is_listed_for_its_members_only(fresh: Fresh) {
+    let merchant = MerchantId::new();
+    let opened = opened(&fresh, merchant, noon()).await;
+    fresh.store.dismiss(opened.id, opened.user, noon()).await.unwrap();
+    assert_eq!(fresh.store.groups(merchant, opened.user, None, 10).await.unwrap().len(), 1);
+    assert!(fresh.store.groups(merchant, UserId::new(), None, 10).await.unwrap().is_empty());
+}
+
+async fn the_creator_is_the_owner(fresh: Fresh) {
+    let opened = opened(&fresh, MerchantId::new(), noon()).await;
+    let access = fresh.store.access(opened.id, opened.user).await.unwrap().unwrap();
+    assert_eq!((access.group, access.head_seq), (opened.clone(), 0));
+    let member = access.member.unwrap();
+    assert_eq!((member.user, member.role, member.created_at), (opened.user, Role::Owner, noon()));
+    let strange = fresh.store.access(opened.id, UserId::new()).await.unwrap().unwrap();
+    assert_eq!(strange.member, None);
+    assert_eq!(fresh.store.access(GroupId::new(), opened.user).await.unwrap(), None);
 }
 
 async fn a_repeated_request_answers_the_first_group(fresh: Fresh) {

@@ -1,0 +1,219 @@
+//! Groups themselves: their record, where their sequence stands, and how lists of them go on.
+
+use chatroom_kit::{
+    fields::{DisplayName, Icon, RequestId},
+    ids::{GroupId, MerchantId, UserId},
+};
+use chrono::{DateTime, Utc};
+
+use super::Refusal;
+
+/// What a group is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupKind {
+    /// A group chat of a page, which the page's members may join.
+    Chat,
+    /// The private conversation of one of the page's members with its customer service.
+    Service,
+}
+
+impl GroupKind {
+    /// As it is stored.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Chat => 0,
+            Self::Service => 1,
+        }
+    }
+
+    /// Reads what is stored.
+    pub fn from_number(number: i32) -> Option<Self> {
+        match number {
+            0 => Some(Self::Chat),
+            1 => Some(Self::Service),
+            _ => None,
+        }
+    }
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its id.
+    pub id: GroupId,
+    /// What it is for.
+    pub kind: GroupKind,
+    /// Its creator: of a service conversation, the page's member.
+    pub user: UserId,
+    /// The page it belongs to.
+    pub merchant: MerchantId,
+    /// Its name.
+    pub name: String,
+    /// Its picture.
+    pub icon: String,
+    /// How many members it has.
+    pub member_count: i32,
+    /// Whether only owner and admins may speak.
+    pub muted: bool,
+    /// When it was dismissed, where it was.
+    pub dismissed_at: Option<DateTime<Utc>>,
+    /// How often it has been changed.
+    pub version: i32,
+    /// When it was opened.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Group {
+    /// A group that is being opened by its first member.
+    pub fn opened(new: &NewGroup, now: DateTime<Utc>) -> Self {
+        Self {
+            id: GroupId::new(),
+            kind: GroupKind::Chat,
+            user: new.user,
+            merchant: new.merchant,
+            name: new.name.as_str().to_owned(),
+            icon: new.icon.as_str().to_owned(),
+            member_count: 1,
+            muted: false,
+            dismissed_at: None,
+            version: 0,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// A group as one user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedGroup {
+    /// The group.
+    pub group: Group,
+    /// Whether that user is in it.
+    pub joined: bool,
+}
+
+/// A group to be opened.
+#[derive(Clone, Debug)]
+pub struct NewGroup {
+    /// Who opens it.
+    pub user: UserId,
+    /// The page it will belong to.
+    pub merchant: MerchantId,
+    /// Its name.
+    pub name: DisplayName,
+    /// Its picture.
+    pub icon: Icon,
+    /// What the client calls the request.
+    pub request_id: Option<RequestId>,
+}
+
+/// A customer-service conversation to be opened, or found.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// The page's member.
+    pub user: UserId,
+    /// The page's customer-service user.
+    pub customer: UserId,
+    /// The page.
+    pub merchant: MerchantId,
+    /// Its name.
+    pub name: String,
+    /// Its picture.
+    pub icon: String,
+}
+
+/// What is to be changed in a group's record.
+#[derive(Clone, Debug, Default)]
+pub struct GroupPatch {
+    /// Its new name.
+    pub name: Option<DisplayName>,
+    /// Its new picture.
+    pub icon: Option<Icon>,
+}
+
+/// Where a group's sequence stands, read while its row is locked: what the next event or message is decided on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The group.
+    pub group: GroupId,
+    /// What it is for.
+    pub kind: GroupKind,
+    /// Renewed only when a database is restored: another epoch is another history.
+    pub epoch: String,
+    /// The last event's place in the sequence; 0 where there is none.
+    pub seq: i64,
+    /// How many messages there are.
+    pub number: i64,
+    /// The last message's place in the sequence; 0 where there is none.
+    pub last_seq: i64,
+    /// Whether only owner and admins may speak.
+    pub muted: bool,
+    /// Whether it takes nothing new any more.
+    pub dismissed: bool,
+}
+
+impl Head {
+    /// Takes the next place in the sequence.
+    pub fn next_seq(&mut self) -> i64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// A dismissed group changes no more.
+    pub fn must_be_open(&self) -> Result<(), Refusal> {
+        if self.dismissed { Err(Refusal::GroupDismissed) } else { Ok(()) }
+    }
+}
+
+/// Where a list goes on: after the group that was opened then and has this id. As a token it reads
+/// `<milliseconds since the epoch>.<id>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// When that group was opened.
+    pub created_at: DateTime<Utc>,
+    /// Its id.
+    pub id: GroupId,
+}
+
+impl Cursor {
+    /// Reads a token; nothing where it is not one of ours.
+    pub fn parse(token: &str) -> Option<Self> {
+        let (created_at, id) = parse_token(token)?;
+        Some(Self { created_at, id: id.parse().ok()? })
+    }
+
+    /// The cursor after `group`.
+    pub fn after(group: &Group) -> Self {
+        Self { created_at: group.created_at, id: group.id }
+    }
+
+    /// Writes the token.
+    pub fn token(&self) -> String {
+        format!("{}.{}", self.created_at.timestamp_millis(), self.id)
+    }
+}
+
+/// Reads `<milliseconds since the epoch>.<id>`.
+pub(super) fn parse_token(token: &str) -> Option<(DateTime<Utc>, &str)> {
+    let (milliseconds, id) = token.split_once('.')?;
+    Some((DateTime::from_timestamp_millis(milliseconds.parse().ok()?)?, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_is_written() {
+        let cursor =
+            Cursor { created_at: DateTime::from_timestamp_millis(1_692_591_413_765).unwrap(), id: GroupId::new() };
+        assert_eq!(Cursor::parse(&cursor.token()), Some(cursor));
+        for token in
+            ["", ".", "1.", "x.64e313309054f1bdf19707c1", "1.64e31330", "9223372036854775807.64e313309054f1bdf19707c1"]
+        {
+            assert_eq!(Cursor::parse(token), None, "{token}");
+        }
+    }
+}

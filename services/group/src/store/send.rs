@@ -1,0 +1,329 @@
+//! Storing messages, many at once: one transaction, a handful of statements, however many senders wait for it. Lists
+//! travel as one JSON parameter, so that each statement is prepared once.
+
+use std::collections::{HashMap, HashSet};
+
+use chatroom_kit::{
+    db::Transaction,
+    ids::{GroupId, UserId},
+    on,
+};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::FromRow;
+
+use super::{
+    Store,
+    locked::Locked,
+    row::{ReplyRow, all, body, json, role},
+    search::indexed_as,
+};
+use crate::{
+    domain::{
+        Change, Draft, Event, Known, Message, MessageId, Place, Refusal, Reply, Standing, Terms, Verdict, judge, terms,
+    },
+    error::Error,
+};
+
+/// What became of a draft that was not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The message, as it is now.
+    pub message: Message,
+    /// Whether it had been stored before.
+    pub duplicate: bool,
+}
+
+/// What became of several drafts.
+#[derive(Debug)]
+pub struct Batch {
+    /// For each draft, in order.
+    pub outcomes: Vec<Result<Sent, Refusal>>,
+    /// What was stored, in order and without a hole.
+    pub events: Vec<Event>,
+}
+
+impl Store {
+    /// Stores `drafts` in their order, each judged by itself, in one transaction.
+    #[tracing::instrument(level = "debug", name = "db.message.insert", skip_all, fields(drafts = drafts.len()))]
+    pub async fn send(&self, group: GroupId, drafts: &[Draft], now: DateTime<Utc>) -> Result<Batch, Error> {
+        // Outside the lock: the longest work there is.
+        let indexed: Vec<Terms> = drafts.iter().map(|draft| terms(group, draft.content.words())).collect();
+        let Some(mut locked) = Locked::open(self, group, now).await? else {
+            let outcomes = drafts.iter().map(|_| Err(Refusal::GroupNotFound)).collect();
+            return Ok(Batch { outcomes, events: Vec::new() });
+        };
+        let known = locked.known(drafts).await?;
+        let verdicts = judge(&mut locked.head, drafts, &known, now);
+        let mut rows = Vec::new();
+        let mut stored = Vec::new();
+        for ((verdict, draft), terms) in verdicts.iter().zip(drafts).zip(&indexed) {
+            if let Verdict::Accepted(place) = verdict {
+                let message = message(group, draft, place.seq, &known, now);
+                rows.push(NewRow::new(&message, draft, *place, indexed_as(&locked.transaction, terms))?);
+                stored.push(message);
+            }
+        }
+        if !rows.is_empty() {
+            locked.insert_messages(&json(&rows)?).await?;
+        }
+        let epoch = locked.head.epoch.clone();
+        locked.transaction.commit().await?;
+        let outcomes = self.outcomes(group, &verdicts, &stored).await?;
+        let events = stored.into_iter().map(|message| said(message, &epoch)).collect();
+        Ok(Batch { outcomes, events })
+    }
+
+    /// Answers each verdict with its message. One that had been stored before may have changed since.
+    async fn outcomes(
+        &self,
+        group: GroupId,
+        verdicts: &[Verdict],
+        stored: &[Message],
+    ) -> Result<Vec<Result<Sent, Refusal>>, Error> {
+        let fresh: HashMap<i64, &Message> = stored.iter().map(|message| (message.seq, message)).collect();
+        let repeated: Vec<i64> = verdicts
+            .iter()
+            .filter_map(|verdict| match verdict {
+                Verdict::Repeat(seq) if !fresh.contains_key(seq) => Some(*seq),
+                _ => None,
+            })
+            .collect();
+        let old = if repeated.is_empty() { Vec::new() } else { self.messages_at(group, &repeated).await? };
+        let old: HashMap<i64, &Message> = old.iter().map(|message| (message.seq, message)).collect();
+        let find =
+            |seq: &i64| fresh.get(seq).or_else(|| old.get(seq)).copied().cloned().ok_or(sqlx::Error::RowNotFound);
+        verdicts
+            .iter()
+            .map(|verdict| {
+                Ok(match verdict {
+                    Verdict::Accepted(place) => Ok(Sent { message: find(&place.seq)?, duplicate: false }),
+                    Verdict::Repeat(seq) => Ok(Sent { message: find(seq)?, duplicate: true }),
+                    Verdict::Refused(refusal) => Err(*refusal),
+                })
+            })
+            .collect()
+    }
+}
+
+impl Locked {
+    /// Reads what `drafts` are judged by.
+    async fn known(&mut self, drafts: &[Draft]) -> Result<Known, sqlx::Error> {
+        let asked: Vec<_> = drafts
+            .iter()
+            .enumerate()
+            .map(|(n, draft)| Asked { n, sender: draft.sender.to_string(), client_id: draft.client_id.as_str() })
+            .collect();
+        let asked = json(&asked)?;
+        let mut known = Known::default();
+        for row in self.senders(&asked).await? {
+            known.repeats.push(row.repeat);
+            known.sent.push(row.sent.unwrap_or(0));
+            let standing = row.role.map(role).transpose()?.map(|role| Standing { role, mute_until: row.mute_until });
+            known.standings.push(standing);
+        }
+        let mentioned: HashSet<UserId> = drafts.iter().flat_map(|draft| draft.mentions.users.iter().copied()).collect();
+        if !mentioned.is_empty() {
+            known.mentioned = self.members_among(&mentioned).await?;
+        }
+        let answered: HashSet<MessageId> = drafts.iter().filter_map(|draft| draft.reply_to).collect();
+        if !answered.is_empty() {
+            known.replies = self.replies_among(&answered).await?;
+        }
+        Ok(known)
+    }
+
+    /// What each draft's sender is and has sent, in the order of the drafts.
+    async fn senders(&mut self, asked: &str) -> Result<Vec<SenderRow>, sqlx::Error> {
+        let statement = self.transaction.sql(
+            "select t.seq as repeat, m.role, m.mute_until,
+                (select own_number from message
+                    where group_id = $1 and sender = a.value ->> 'sender' order by seq desc limit 1) as sent
+            from json_each($2) a
+            left join message t
+                on t.group_id = $1 and t.sender = a.value ->> 'sender' and t.client_id = a.value ->> 'client_id'
+            left join member m on m.group_id = $1 and m.user_id = a.value ->> 'sender'
+            order by a.value ->> 'n'",
+            "select t.seq as repeat, m.role, m.mute_until,
+                (select own_number from message
+                    where group_id = $1 and sender = a.sender order by seq desc limit 1) as sent
+            from json_to_recordset($2::json) as a (n integer, sender text, client_id text)
+            left join message t on t.group_id = $1 and t.sender = a.sender and t.client_id = a.client_id
+            left join member m on m.group_id = $1 and m.user_id = a.sender
+            order by a.n",
+        );
+        on!(&mut self.transaction, within connection => {
+            sqlx::query_as(statement).bind(self.head.group).bind(asked).fetch_all(&mut *connection).await
+        })
+    }
+
+    /// Which of these users are members.
+    async fn members_among(&mut self, users: &HashSet<UserId>) -> Result<HashSet<UserId>, sqlx::Error> {
+        let asked = json(&users.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let statement = self.transaction.sql(
+            "select user_id from member where group_id = $1 and user_id in (select value from json_each($2))",
+            "select user_id from member
+            where group_id = $1 and user_id in (select json_array_elements_text($2::json))",
+        );
+        let found: Vec<UserId> = on!(&mut self.transaction, within connection => {
+            sqlx::query_scalar(statement).bind(self.head.group).bind(asked).fetch_all(&mut *connection).await
+        })?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// Which of these messages are the group's.
+    async fn replies_among(&mut self, ids: &HashSet<MessageId>) -> Result<HashMap<MessageId, Reply>, sqlx::Error> {
+        let asked = json(&ids.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let statement = self.transaction.sql(
+            "select id, seq, sender, kind, body from message
+            where group_id = $1 and id in (select value from json_each($2))",
+            "select id, seq, sender, kind, body from message
+            where group_id = $1 and id in (select json_array_elements_text($2::json))",
+        );
+        let rows: Vec<ReplyRow> = on!(&mut self.transaction, within connection => {
+            sqlx::query_as(statement).bind(self.head.group).bind(asked).fetch_all(&mut *connection).await
+        })?;
+        let replies: Vec<Reply> = all(rows)?;
+        Ok(replies.into_iter().map(|reply| (reply.id, reply)).collect())
+    }
+
+    /// Writes messages, their events, the words they are found by, and where the group stands after them.
+    async fn insert_messages(&mut self, rows: &str) -> Result<(), sqlx::Error> {
+        let (group, now) = (self.head.group, self.now);
+        match &mut self.transaction {
+            Transaction::Sqlite(connection) => {
+                let connection = &mut **connection;
+                sqlx::query(SQLITE_MESSAGES).bind(group).bind(rows).bind(now).execute(&mut *connection).await?;
+                sqlx::query(SQLITE_EVENTS).bind(group).bind(rows).bind(now).execute(&mut *connection).await?;
+                sqlx::query(SQLITE_TERMS).bind(group).bind(rows).execute(&mut *connection).await?;
+            }
+            Transaction::Postgres(connection) => {
+                sqlx::query(POSTGRES_MESSAGES).bind(group).bind(rows).bind(now).execute(&mut **connection).await?;
+            }
+        }
+        on!(&mut self.transaction, within connection => {
+            sqlx::query(
+                "update chat_group set head_seq = $2, message_count = $3, last_seq = $4, active_at = $5 where id = $1",
+            )
+            .bind(group)
+            .bind(self.head.seq)
+            .bind(self.head.number)
+            .bind(self.head.last_seq)
+            .bind(now)
+            .execute(&mut *connection)
+            .await
+            .map(drop)
+        })
+    }
+}
+
+const SQLITE_MESSAGES: &str = "
+    insert into message
+        (id, group_id, seq, number, own_number, sender, client_id, kind, body, reply_seq, mentions, created_at, updated_at)
+    select value ->> 'id', $1, value ->> 'seq', value ->> 'number', value ->> 'own_number', value ->> 'sender',
+        value ->> 'client_id', value ->> 'kind', value ->> 'body', value ->> 'reply_seq', value ->> 'mentions', $3, $3
+    from json_each($2)";
+
+const SQLITE_EVENTS: &str = "
+    insert into event (group_id, seq, kind, message_seq, created_at)
+    select $1, value ->> 'seq', 0, value ->> 'seq', $3 from json_each($2)";
+
+const SQLITE_TERMS: &str = "
+    insert into message_terms (rowid, terms)
+    select t.position, a.value ->> 'terms'
+    from json_each($2) a join message t on t.group_id = $1 and t.seq = a.value ->> 'seq'";
+
+/// Messages with their words, and their events, at once.
+const POSTGRES_MESSAGES: &str = "
+    with a as (
+        select * from json_to_recordset($2::json) as a (
+            id text, seq bigint, number bigint, own_number bigint, sender text, client_id text, kind integer, body text,
+            reply_seq bigint, mentions text, terms text
+        )
+    ), said as (
+        insert into message
+            (id, group_id, seq, number, own_number, sender, client_id, kind, body, reply_seq, mentions, terms, created_at,
+            updated_at)
+        select id, $1, seq, number, own_number, sender, client_id, kind, body, reply_seq, mentions, terms::bigint[], $3, $3
+        from a
+    )
+    insert into event (group_id, seq, kind, message_seq, created_at) select $1, seq, 0, seq, $3 from a";
+
+/// A draft, as the database is asked about it.
+#[derive(Serialize)]
+struct Asked<'a> {
+    n: usize,
+    sender: String,
+    client_id: &'a str,
+}
+
+#[derive(FromRow)]
+struct SenderRow {
+    repeat: Option<i64>,
+    role: Option<i32>,
+    mute_until: Option<DateTime<Utc>>,
+    sent: Option<i64>,
+}
+
+/// A message, as the database is given it.
+#[derive(Serialize)]
+struct NewRow {
+    id: String,
+    seq: i64,
+    number: i64,
+    own_number: i64,
+    sender: String,
+    client_id: String,
+    kind: i32,
+    body: String,
+    reply_seq: Option<i64>,
+    mentions: Option<String>,
+    terms: String,
+}
+
+impl NewRow {
+    fn new(message: &Message, draft: &Draft, place: Place, terms: String) -> Result<Self, sqlx::Error> {
+        let names = draft.mentions.names();
+        Ok(Self {
+            id: message.id.to_string(),
+            seq: place.seq,
+            number: place.number,
+            own_number: place.own_number,
+            sender: draft.sender.to_string(),
+            client_id: message.client_id.clone(),
+            kind: message.kind.number(),
+            body: body(&draft.content)?,
+            reply_seq: message.reply_to.as_ref().map(|reply| reply.seq),
+            mentions: if names.is_empty() { None } else { Some(json(&names)?) },
+            terms,
+        })
+    }
+}
+
+fn message(group: GroupId, draft: &Draft, seq: i64, known: &Known, now: DateTime<Utc>) -> Message {
+    Message {
+        id: MessageId::new(),
+        group,
+        seq,
+        sender: draft.sender.clone(),
+        client_id: draft.client_id.as_str().to_owned(),
+        kind: draft.content.kind(),
+        content: Some(draft.content.clone()),
+        reply_to: draft.reply_to.and_then(|id| known.replies.get(&id)).cloned(),
+        mentions: draft.mentions.clone(),
+        edited_at: None,
+        version: 0,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+fn said(message: Message, epoch: &str) -> Event {
+    Event {
+        group: message.group,
+        epoch: epoch.to_owned(),
+        seq: message.seq,
+        created_at: message.created_at,
+        change: Change::Message(Box::new(message)),
+    }
+}

@@ -1,0 +1,15 @@
+//! What the group service's store promises, on both engines.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod contact;
+mod conversation;
+mod event;
+mod group;
+mod member;
+mod message;
+mod order;
+mod read;
+mod search;
+mod send;
+mod watch;
+mod world;
