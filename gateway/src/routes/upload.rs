@@ -70,6 +70,8 @@ async fn upload(
             piece = file.next().await?;
         }
         drop(file);
+        // The stream ends with the last of its senders.
+        drop(sender);
         form.finish().await
     };
     // The service may answer before it has seen everything: a file that it refuses is not read to its end.
