@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Runs every test, on both shapes and both databases, on Debian or Ubuntu with a Rust toolchain. Installs what is missing
+# by apt-get, and starts a PostgreSQL server of its own unless CHATROOM_TEST_POSTGRES_URL names one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+command -v cc >/dev/null || missing+=(build-essential)
+command -v curl >/dev/null || missing+=(curl)
+python3 -m ensurepip --version >/dev/null 2>&1 || missing+=(python3 python3-venv)
+[ -n "${CHATROOM_TEST_POSTGRES_URL:-}" ] || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || missing+=(postgresql)
+if [ "${#missing[@]}" -gt 0 ]; then
+    as_root=(); [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+
+. tests/postgres.sh
+# The server is thrown away: what it would lose in a power cut does not matter.
+start_postgres fsync=off full_page_writes=off synchronous_commit=off
+
+# Everything at once, so that the scenarios find the binaries and nothing is compiled twice.
+cargo build --workspace --all-targets --locked
+
+failed=()
+mkdir -p target/tmp
+cargo test --workspace --locked --no-fail-fast 2>&1 | tee target/tmp/tests.log || failed+=("cargo test")
+tests/schemathesis.sh || failed+=(tests/schemathesis.sh)
+
+echo
+grep -E '^[0-9]+ scenarios kept on the ' target/tmp/tests.log || failed+=("no scenario was played")
+grep -qE ' [1-9][0-9]* ignored' target/tmp/tests.log && failed+=("tests were ignored")
+if [ "${#failed[@]}" -gt 0 ]; then
+    printf 'failed: %s\n' "${failed[@]}" >&2
+    exit 1
+fi
+echo "all tests passed"

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Asks a standalone process everything that its published description (/openapi.json) allows and much that it does not:
+# no answer may be a fault of the server, and none may be one that the description does not have. Needs
+# target/debug/chatroom. Installs schemathesis (PyPI) under target/tools where it is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tools=$PWD/target/tools/schemathesis
+version=4.32.5
+[ "$("$tools/bin/schemathesis" --version 2>/dev/null)" = "schemathesis, version $version" ] || {
+    python3 -m venv "$tools"
+    "$tools/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
+}
+
+place=$(mktemp -d)
+# The standing limits are not what is looked at here.
+CHATROOM_DATA_DIR=$place/data CHATROOM_LISTEN=127.0.0.1:0 CHATROOM_LOG_FORMAT=json \
+    CHATROOM_WRITES_PER_SECOND=100000 CHATROOM_WRITES_BURST=100000 CHATROOM_UPLOADS_PER_MINUTE=100000 \
+    CHATROOM_REGISTRATIONS_PER_MINUTE=100000 CHATROOM_REGISTRATIONS_BURST=100000 \
+    CHATROOM_LOGIN_FAILURES_PER_ADDRESS=10000 \
+    target/debug/chatroom >/dev/null 2>"$place/log" &
+server=$!
+trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$place"' EXIT
+address=
+for _ in $(seq 300); do
+    address=$(sed -n 's/.*"message":"listening".*"address":"\([^"]*\)".*/\1/p' "$place/log")
+    [ -z "$address" ] || break
+    kill -0 $server || { cat "$place/log" >&2; exit 1; }
+    sleep 0.1
+done
+[ -n "$address" ] || { echo "the server never listened" >&2; exit 1; }
+
+user='{"username":"schemathesis","password":"123456"}'
+post() { curl -sS --fail-with-body "http://$address$1" -H 'content-type: application/json' -d "$2"; }
+post /h5/user/reg "$user" >/dev/null
+CHATROOM_DATA_DIR=$place/data target/debug/chatroom grant-admin schemathesis
+token=$(post /h5/user/login "$user" | sed 's/.*"token":"\([^"]*\)".*/\1/')
+
+cd "$place"
+"$tools/bin/schemathesis" run "http://$address/openapi.json" --header "token: $token" \
+    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
+    --phases examples,coverage,fuzzing --max-examples 40 --seed 20230821 --workers 2 --no-color \
+    --suppress-health-check all --continue-on-failure --generation-database none
+if grep -E '"level":"ERROR"|panicked' "$place/log"; then
+    echo "the server logged a fault" >&2
+    exit 1
+fi
