@@ -27,6 +27,11 @@ pub enum Config {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a signing key and its public half (JWKS)
+    ///
+    /// To replace a key, take three steps, each everywhere before the next: publish the new public key beside the old
+    /// one (keygen --out NEW --add-to JWKS; every process reads that file again by itself), sign with the new key
+    /// (CHATROOM_JWT_SIGNING_KEY_FILE=NEW/signing-key.pem, and start the user service anew), and once the last token
+    /// of the old key has ended, publish the new public key alone (NEW/jwks.json).
     Keygen(KeygenConfig),
     /// Make a user an administrator, from the next login on
     GrantAdmin(GrantAdminConfig),
@@ -109,11 +114,12 @@ impl Parser for Config {}
 
 impl CommandFactory for Config {
     fn command() -> clap::Command {
-        let command = clap::Command::new("chatroom-user")
+        let command = ServeConfig::augment_args(clap::Command::new("chatroom-user"));
+        Command::augment_subcommands(command)
+            // After the arguments, whose struct would otherwise describe the whole.
             .about("chatroom's user service: accounts, passwords and tokens; serves unless a command is given")
             .version(env!("CARGO_PKG_VERSION"))
-            .subcommand_negates_reqs(true);
-        Command::augment_subcommands(ServeConfig::augment_args(command))
+            .subcommand_negates_reqs(true)
     }
 
     fn command_for_update() -> clap::Command {

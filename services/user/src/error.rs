@@ -1,12 +1,10 @@
-//! What can go wrong in the user service, and the status that says so: the only place where a code is chosen.
+//! What can go wrong in the user service, and the status that says so: the only place where a code is chosen, but for
+//! the two that the kit has chosen for every service, a field that breaks its rule and a missing token.
 
 use std::time::Duration;
 
 use argon2::password_hash;
-use chatroom_kit::{
-    auth::Unauthenticated,
-    error::{INTERNAL, Invalid, database_status, status, status_retry_after},
-};
+use chatroom_kit::error::{INTERNAL, database_status, status, status_retry_after};
 use tonic::{Code, Status};
 
 /// When a caller that found the service overloaded should try again.
@@ -15,12 +13,6 @@ const OVERLOADED_RETRY: Duration = Duration::from_secs(1);
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A field breaks its rule.
-    #[error(transparent)]
-    Invalid(#[from] Invalid),
-    /// There is no valid token.
-    #[error(transparent)]
-    Unauthenticated(#[from] Unauthenticated),
     /// Somebody else bears the name.
     #[error("the name is taken")]
     UsernameTaken,
@@ -57,8 +49,6 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::Invalid(invalid) => invalid.into(),
-            Error::Unauthenticated(unauthenticated) => unauthenticated.into(),
             Error::UsernameTaken => status(Code::AlreadyExists, "USERNAME_TAKEN", message),
             Error::InvalidCredentials => status(Code::Unauthenticated, "INVALID_CREDENTIALS", message),
             Error::TooManyAttempts { retry_after } => {

@@ -1,10 +1,7 @@
 //! Making signing keys: the file that this service signs with and the one that every service verifies with. Owns the
 //! files; the keys themselves are `token.rs`.
 //!
-//! A key is replaced in three steps, each taken everywhere before the next: publish the new public key beside the old
-//! one (`keygen --out NEW --add-to jwks.json`; every process reads that file again by itself); sign with the new key
-//! (`CHATROOM_JWT_SIGNING_KEY_FILE=NEW/signing-key.pem`, and start the user service anew); once the last token of the
-//! old key has ended, publish the new public key alone (`NEW/jwks.json`).
+//! How a key is replaced without signing anybody out stands in `keygen --help`.
 
 use std::{
     fs::{self, OpenOptions},
@@ -27,7 +24,7 @@ const SECRET: u32 = 0o600;
 const PUBLIC: u32 = 0o644;
 
 /// Makes a signing key and its public half in files of their own, and adds the latter to the published ones where
-/// that is asked for. Overwrites no key.
+/// that is asked for. Overwrites no key. Says on standard output what it made.
 pub fn run(config: &KeygenConfig) -> anyhow::Result<()> {
     let (key_file, jwks_file) = (config.out.join(KEY_FILE), config.out.join(JWKS_FILE));
     if config.if_missing && key_file.exists() && jwks_file.exists() {
@@ -36,16 +33,17 @@ pub fn run(config: &KeygenConfig) -> anyhow::Result<()> {
     for file in [&key_file, &jwks_file] {
         ensure!(!file.exists(), "{} exists and is not overwritten", file.display());
     }
-    let published = config.add_to.as_deref().map(|file| Ok::<_, anyhow::Error>((file, read(file)?))).transpose()?;
+    let published = config.add_to.as_deref().map(read).transpose()?;
     let pem = Signer::generate()?;
     let signer = Signer::from_pem(&pem)?;
-    let added = published.map(|(file, jwks)| Ok::<_, anyhow::Error>((file, signer.added_to(&jwks)?))).transpose()?;
+    let added = published.map(|jwks| signer.added_to(&jwks)).transpose()?;
     fs::create_dir_all(&config.out).with_context(|| format!("{} cannot be made", config.out.display()))?;
     write_new(&key_file, SECRET, &pem).with_context(|| not_written(&key_file))?;
     write_new(&jwks_file, PUBLIC, &signer.jwks()).with_context(|| not_written(&jwks_file))?;
-    if let Some((file, jwks)) = added {
+    if let (Some(file), Some(jwks)) = (&config.add_to, added) {
         replace(file, &jwks).with_context(|| not_written(file))?;
     }
+    println!("{} (kid {})", key_file.display(), signer.key_id());
     Ok(())
 }
 

@@ -26,6 +26,7 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let signer = Signer::from_file(&config.jwt_signing_key_file)?;
     signer.must_be_published_in(&verifier.jwks())?;
     let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
+    tracing::info!(key.id = signer.key_id(), "signing tokens");
     let tls = Tls::open(&config.tls, stop.clone()).await?;
     let routes = chatroom_user::routes(store, signer, verifier, clock, &config.settings)?;
     let listener = lifecycle::listen(config.listen).await?;

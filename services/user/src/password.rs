@@ -14,8 +14,7 @@ use argon2::{
     },
 };
 
-use self::pool::Pool;
-pub(crate) use self::pool::Turn;
+use self::pool::{Pool, Turn};
 use crate::{domain::Password, error::Error};
 
 /// How much memory a hash takes, in KiB: 19 MiB.

@@ -35,8 +35,8 @@ pub struct Signer {
     public: Jwk,
 }
 
-/// A signed token.
-#[derive(Clone, Debug)]
+/// A signed token. Has no `Debug`: it belongs in no log.
+#[derive(Clone)]
 pub struct Token {
     /// As a client sends it.
     pub text: String,

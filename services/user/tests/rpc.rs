@@ -221,7 +221,7 @@ async fn concurrent_failures_do_not_slip_past_the_limit() {
 async fn concurrent_logins_with_the_right_password_all_succeed() {
     let service = Service::start().await;
     service.register("lily", "123456", "").await.unwrap();
-    future::try_join_all((0..40).map(|_| service.login("lily", "123456"))).await.unwrap();
+    future::try_join_all((0..20).map(|_| service.login("lily", "123456"))).await.unwrap();
 }
 
 #[tokio::test]

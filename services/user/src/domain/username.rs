@@ -161,7 +161,11 @@ mod tests {
     #[test]
     fn the_key_of_a_key_is_the_key() {
         for character in ('\0'..=char::MAX).filter(|&character| !is_refused(character)) {
-            let once = key(&normalise(&format!("a{character}\u{301}")));
+            let text = format!("a{character}\u{301}");
+            let once = key(&normalise(&text));
+            if once == text {
+                continue;
+            }
             assert_eq!(key(&once), once, "{character:?}");
         }
     }
