@@ -17,7 +17,7 @@ async fn main() -> ExitCode {
 
 async fn try_main(config: Config) -> anyhow::Result<()> {
     match &config.command {
-        None => serve::serve(config).await,
+        None => Box::pin(serve::serve(config)).await,
         Some(Command::GrantAdmin { name }) => {
             let data = DataFolder::open(&config.data_dir)?;
             let users = chatroom_user::Store::open(&data.database("user"), 1).await?;
