@@ -7,8 +7,7 @@ import json
 import re
 import subprocess
 import tempfile
-from pathlib import Path
-from typing import Iterator
+from collections.abc import Iterator
 
 import yaml
 
@@ -53,8 +52,10 @@ def _queries() -> Iterator[str]:
         for name in sorted(_names(query) - known):
             yield f"{place}: no process exports {name}"
     # promtool reads queries in rules only.
-    rules = [{"record": f"panel_{place}", "expr": query.replace("$__rate_interval", "5m")}
-             for place, (_, query) in enumerate(targets)]
+    rules = [
+        {"record": f"panel_{place}", "expr": query.replace("$__rate_interval", "5m")}
+        for place, (_, query) in enumerate(targets)
+    ]
     if complaint := _promtool("rules", yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]})):
         yield f"dashboard.json: {complaint}"
 

@@ -1,13 +1,14 @@
 """The rendered manifests of an overlay, as objects that refer to each other.
 
-Owns reading and looking up; what must hold between them is in rules.py and network.py.
+Owns reading and looking up; what must hold between them is in rules.py, references.py and network.py.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 Object = dict[str, Any]
@@ -88,6 +89,11 @@ class Workload:
         return self.ports.get(port)
 
     @property
+    def mounts(self) -> dict[str, str]:
+        """Where each volume is mounted."""
+        return {mount["name"]: mount["mountPath"] for mount in self.container.get("volumeMounts", [])}
+
+    @property
     def environment(self) -> dict[str, str | None]:
         """The variables of the container; nothing for one that refers to what is not there."""
         return {entry["name"]: self._value(entry) for entry in self.container.get("env", [])}
@@ -148,9 +154,19 @@ class Manifests:
     def workloads(self) -> list[Workload]:
         return [Workload(item, self) for kind in ("Deployment", "StatefulSet") for item in self.of(kind)]
 
+    @property
+    def ours(self) -> list[Workload]:
+        return [workload for workload in self.workloads if workload.ours]
+
     def selected(self, selector: Object) -> list[Workload]:
         return [workload for workload in self.workloads if matches(selector, workload.labels)]
 
     def behind(self, service: Object) -> list[Workload]:
         """The workloads whose pods a Service leads to."""
         return self.selected({"matchLabels": service["spec"]["selector"]})
+
+    def backends(self, ingress: Object) -> Iterator[Object]:
+        """The Services, each with its port, that an Ingress leads to."""
+        for rule in ingress["spec"]["rules"]:
+            for path in rule["http"]["paths"]:
+                yield path["backend"]["service"]

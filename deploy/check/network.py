@@ -5,12 +5,13 @@ A call is an address in a workload's environment, an Ingress or a scrape annotat
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator
 
 from manifests import Manifests, Object, Workload
 
 NAMESPACE = "kubernetes.io/metadata.name"
+DNS = "namespace:kube-system"
 
 
 @dataclass(frozen=True, order=True)
@@ -25,9 +26,6 @@ class Edge:
         return f"{self.source} -> {self.target} port {self.port}"
 
 
-DNS = "namespace:kube-system"
-
-
 def calls(manifests: Manifests) -> set[Edge]:
     """The connections that are made."""
     made: set[Edge] = set()
@@ -40,28 +38,29 @@ def calls(manifests: Manifests) -> set[Edge]:
             made.add(Edge("namespace:monitoring", workload.name, int(annotations["prometheus.io/port"])))
     for item in manifests.of("Ingress"):
         source = f"namespace:ingress-{item['spec']['ingressClassName']}"
-        for rule in item["spec"]["rules"]:
-            for path in rule["http"]["paths"]:
-                backend = path["backend"]["service"]
-                for target, port in _behind(manifests, backend["name"], lambda port: port["name"] == backend["port"]["name"]):
-                    made.add(Edge(source, target, port))
+        for backend in manifests.backends(item):
+            behind = _behind(manifests, backend["name"], "name", backend["port"]["name"])
+            made |= {Edge(source, target, port) for target, port in behind}
     return made
 
 
 def _target(manifests: Manifests, host: str, port: int) -> Iterator[tuple[str, int]]:
     """Where an address leads: to workloads of ours, into another namespace, or outside."""
     if "." not in host:
-        yield from _behind(manifests, host, lambda candidate: candidate["port"] == port)
+        yield from _behind(manifests, host, "port", port)
     elif host.endswith((".svc", ".svc.cluster.local")):
         yield f"namespace:{host.split('.')[1]}", port
     else:
         yield "outside", port
 
 
-def _behind(manifests: Manifests, name: str, wanted) -> Iterator[tuple[str, int]]:
+def _behind(manifests: Manifests, name: str, field: str, value: str | int) -> Iterator[tuple[str, int]]:
+    """The workloads behind a Service, with the container's port behind the one whose `field` is `value`."""
     service = manifests.get("Service", name)
-    for port in service["spec"]["ports"] if service else []:
-        for workload in manifests.behind(service) if wanted(port) else []:
+    if service is None:
+        return
+    for port in service["spec"]["ports"]:
+        for workload in manifests.behind(service) if port[field] == value else []:
             yield workload.name, workload.port(port["targetPort"]) or 0
 
 
@@ -116,9 +115,8 @@ def policies(manifests: Manifests) -> Iterator[str]:
 
 def _denies_all(policy: Object) -> bool:
     spec = policy["spec"]
-    return not spec["podSelector"] and set(spec["policyTypes"]) == {"Ingress", "Egress"} and not (
-        spec.get("ingress") or spec.get("egress")
-    )
+    denied = set(spec["policyTypes"]) == {"Ingress", "Egress"}
+    return denied and not any(spec.get(part) for part in ("podSelector", "ingress", "egress"))
 
 
 ALL = (policies,)

@@ -30,9 +30,7 @@ def taken(service: str) -> dict[str, bool]:
 
 
 def _structs(folder: Path) -> dict[str, str]:
-    return {
-        name: body for file in sorted(folder.rglob("*.rs")) for name, body in STRUCT.findall(file.read_text())
-    }
+    return {name: body for file in sorted(folder.rglob("*.rs")) for name, body in STRUCT.findall(file.read_text())}
 
 
 def _arguments(name: str, structs: dict[str, str]) -> dict[str, bool]:
@@ -59,5 +57,5 @@ def problems(service: str, environment: dict[str, str | None]) -> list[str]:
 def drain_seconds() -> int:
     """How long a process lets calls end once it has been told to stop, at most."""
     sources = [*(ROOT / "services/kit/src").rglob("*.rs"), *(ROOT / "gateway/src").rglob("*.rs")]
-    pattern = re.compile(r"const \w*DRAIN\w*: Duration = Duration::from_secs\((\d+)\);")
+    pattern = re.compile(r"\b(?:DRAIN: Duration =|drain:) Duration::from_secs\((\d+)\)")
     return max(int(seconds) for file in sources for seconds in pattern.findall(file.read_text()))
