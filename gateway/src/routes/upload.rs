@@ -17,8 +17,6 @@ use crate::{
     state::App,
 };
 
-use self::transfer::Transfer;
-
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(upload))
 }
@@ -61,25 +59,24 @@ async fn upload(
     let mut form = Form::open(&headers, body)?;
     let mut file = form.file().await?;
     let first = file.next().await?.ok_or_else(Refusal::no_file)?;
-    let mut transfer = Transfer::begin(&app.file_link, &caller, request_id);
-    let sender = transfer.sender();
-    let sent = async {
+    let (sender, mut outcome) = transfer::begin(&app.file_link, &caller, request_id);
+    let sent = async move {
         let mut piece = Some(first);
         while let Some(chunk) = piece {
             sender.send(chunk).await?;
             piece = file.next().await?;
         }
         drop(file);
-        // The stream ends with the last of its senders.
-        drop(sender);
-        form.finish().await
+        form.finish().await?;
+        sender.end();
+        Ok::<_, Refusal>(())
     };
     // The service may answer before it has seen everything: a file that it refuses is not read to its end.
     let stored = tokio::select! {
-        stored = transfer.outcome() => stored?,
+        stored = outcome.known() => stored?,
         sent = sent => {
             sent?;
-            transfer.finish().await?
+            outcome.soon().await?
         }
     };
     Ok(envelope::success(format_args!("/upload/{}", stored.name)))

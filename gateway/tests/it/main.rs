@@ -1,1 +1,13 @@
-//! x
+//! The gateway over real sockets, before services that say whatever a test wants said.
+
+mod connections;
+mod contract;
+mod cors;
+mod docs;
+mod download;
+mod limits;
+mod raw;
+mod refusals;
+mod services;
+mod upload;
+mod world;

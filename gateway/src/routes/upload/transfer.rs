@@ -25,11 +25,7 @@ use chatroom_proto::file::v1::{
 };
 use http::{Request, Response};
 use http_body::Frame;
-use tokio::{
-    sync::mpsc,
-    task::{JoinError, JoinHandle},
-    time::timeout,
-};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, body::Body};
 use tower::Service;
@@ -42,67 +38,60 @@ const WAITING_MAX: usize = 2;
 /// How long the service may take for a piece, or for its answer once it has all of them.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// An upload under way. Dropping it breaks the upload off.
-pub(super) struct Transfer {
-    sender: mpsc::Sender<UploadFileRequest>,
+/// Begins an upload: where its pieces go, and what comes of it. The call runs on its own, so that a client that goes
+/// away does not take it down: the service must learn of the end, in this process as over the network, to put away what
+/// it has.
+pub(super) fn begin(link: &Link, caller: &Caller, request_id: String) -> (Sender, Outcome) {
+    let (pieces, receiver) = mpsc::channel(WAITING_MAX);
+    // There is room: nothing has been sent.
+    let _ = pieces.try_send(message(Part::Header(UploadFileHeader { request_id })));
+    let whole = Arc::new(AtomicBool::new(false));
+    let link = UploadLink { link: link.clone(), whole: whole.clone() };
+    let request = caller.request(ReceiverStream::new(receiver));
+    let call = async move { FileServiceClient::new(link).upload_file(request).await.map(tonic::Response::into_inner) };
+    let call = tokio::spawn(CallContext::unhurried().scope(call).in_current_span());
+    (Sender { pieces, whole }, Outcome(call))
+}
+
+/// Where the pieces of a file go. Dropping it breaks the upload off.
+pub(super) struct Sender {
+    pieces: mpsc::Sender<UploadFileRequest>,
     whole: Arc<AtomicBool>,
-    call: JoinHandle<Result<UploadFileResponse, Status>>,
 }
-
-impl Transfer {
-    /// Begins the call. It runs on its own, so that a client that goes away does not take it down: the service must
-    /// learn of the end, in this process as over the network, to put away what it has.
-    pub(super) fn begin(link: &Link, caller: &Caller, request_id: String) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        // There is room: nothing has been sent.
-        let _ = sender.try_send(message(Part::Header(UploadFileHeader { request_id })));
-        let whole = Arc::new(AtomicBool::new(false));
-        let link = UploadLink { link: link.clone(), whole: whole.clone() };
-        let request = caller.request(ReceiverStream::new(receiver));
-        let call =
-            async move { FileServiceClient::new(link).upload_file(request).await.map(tonic::Response::into_inner) };
-        let call = tokio::spawn(CallContext::unhurried().scope(call).in_current_span());
-        Self { sender, whole, call }
-    }
-
-    /// Where the file's pieces go.
-    pub(super) fn sender(&self) -> Sender {
-        Sender(self.sender.clone())
-    }
-
-    /// What the service answers.
-    pub(super) async fn outcome(&mut self) -> Result<File, Refusal> {
-        outcome((&mut self.call).await)
-    }
-
-    /// Says that everything has been sent, and waits for the answer.
-    pub(super) async fn finish(self) -> Result<File, Refusal> {
-        self.whole.store(true, Ordering::Release);
-        drop(self.sender);
-        outcome(timeout(PATIENCE, self.call).await.map_err(|_| Refusal::new(DEADLINE_EXCEEDED))?)
-    }
-}
-
-fn outcome(call: Result<Result<UploadFileResponse, Status>, JoinError>) -> Result<File, Refusal> {
-    let response = call.map_err(|error| {
-        tracing::error!(%error, "an upload's call ended without an answer");
-        Refusal::new(INTERNAL)
-    })?;
-    filled(response?.file)
-}
-
-/// Where the pieces of a file go.
-pub(super) struct Sender(mpsc::Sender<UploadFileRequest>);
 
 impl Sender {
     /// Sends a piece once there is room for it.
     pub(super) async fn send(&self, chunk: Bytes) -> Result<(), Refusal> {
-        match timeout(PATIENCE, self.0.send(message(Part::Chunk(chunk)))).await {
+        match timeout(PATIENCE, self.pieces.send(message(Part::Chunk(chunk)))).await {
             Ok(Ok(())) => Ok(()),
             // The call has ended, and whoever waits for its outcome goes on from there.
             Ok(Err(_)) => pending().await,
             Err(_) => Err(Refusal::new(DEADLINE_EXCEEDED)),
         }
+    }
+
+    /// Says that everything has been sent.
+    pub(super) fn end(self) {
+        self.whole.store(true, Ordering::Release);
+    }
+}
+
+/// What comes of an upload.
+pub(super) struct Outcome(JoinHandle<Result<UploadFileResponse, Status>>);
+
+impl Outcome {
+    /// The stored file, once the service answers.
+    pub(super) async fn known(&mut self) -> Result<File, Refusal> {
+        let response = (&mut self.0).await.map_err(|error| {
+            tracing::error!(%error, "an upload's call ended without an answer");
+            Refusal::new(INTERNAL)
+        })?;
+        filled(response?.file)
+    }
+
+    /// The stored file, where everything has been sent and the service has only to answer.
+    pub(super) async fn soon(mut self) -> Result<File, Refusal> {
+        timeout(PATIENCE, self.known()).await.unwrap_or_else(|_| Err(Refusal::new(DEADLINE_EXCEEDED)))
     }
 }
 
@@ -146,7 +135,8 @@ impl http_body::Body for WholeBody {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         if frame.is_none() && !self.whole.load(Ordering::Acquire) {
-            return Poll::Ready(Some(Err(Status::cancelled("the upload was broken off"))));
+            // Any code but CANCELLED: tonic's servers take that one for the end of the stream.
+            return Poll::Ready(Some(Err(Status::aborted("the upload was broken off"))));
         }
         Poll::Ready(frame)
     }
