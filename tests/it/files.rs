@@ -11,7 +11,7 @@ use reqwest::{Method, StatusCode};
 use crate::{
     skeleton::follows,
     suite::{Scenario, scenarios},
-    world::{World, now, picture, usual},
+    world::{World, archive, now, picture, usual},
 };
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -48,7 +48,7 @@ async fn a_path_is_made_of_the_date_and_random_digits(world: World) {
 }
 
 async fn each_allowed_type_keeps_its_content_type(world: World) {
-    let isobmff = |brand: &[u8]| [b"\0\0\0\x20ftyp", brand, b"\0\0\0\0", brand, b"\0\0\0\0\0\0\0\0"].concat();
+    let isobmff = |brand: &[u8]| [b"\0\0\0\x1cftyp", brand, b"\0\0\0\0", brand, brand, brand].concat();
     let riff = |kind: &[u8]| [b"RIFF\x24\0\0\0", kind, b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"].concat();
     let files: [(&str, &str, Vec<u8>); 14] = [
         ("png", "image/png", picture(100)),
@@ -64,13 +64,16 @@ async fn each_allowed_type_keeps_its_content_type(world: World) {
         ("ogg", "audio/ogg", b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x1e\x01vorbis\0\0".to_vec()),
         ("wav", "audio/wav", riff(b"WAVEfmt ")),
         ("pdf", "application/pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec()),
-        ("zip", "application/zip", b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec()),
+        ("zip", "application/zip", archive()),
     ];
     let user = world.user().await;
     for (extension, content_type, bytes) in files {
-        let path = upload(&user.client, bytes.clone()).await;
+        let answer = user.client.upload(extension, bytes.clone()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{extension}: {answer:?}");
+        let path = answer.data();
+        let path = path.as_str().expect("a path is text");
         assert!(path.ends_with(&format!(".{extension}")), "{path} is no {extension}");
-        let file = world.client().request(Method::GET, &path).send().await.unwrap();
+        let file = world.client().request(Method::GET, path).send().await.unwrap();
         assert_eq!(file.headers()["content-type"], content_type, "{extension}");
         let attachment = file.headers().get("content-disposition").is_some();
         let shown = ["image/", "audio/", "video/"].iter().any(|kind| content_type.starts_with(kind));

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, env, time::Duration};
 
+use bytes::Bytes;
 use chatroom_tests::{
     Shape,
     client::{Answer, try_send},
@@ -28,8 +29,8 @@ fn kills() -> usize {
     env::var("CHATROOM_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20)
 }
 
-/// How large an uploaded file is: more than one part of a multipart upload.
-const FILE_SIZE: usize = 6 << 20;
+/// How large the uploaded files are: the last has more than one part of a multipart upload.
+const FILE_SIZES: [usize; 3] = [10_000, 300_000, 6 << 20];
 
 /// What one user has written in one round, by the names that were given.
 struct Written {
@@ -37,8 +38,8 @@ struct Written {
     page: Value,
     pages: Names,
     groups: Names,
-    /// Files have no names of the user's: only the acknowledged paths are known.
-    files: BTreeSet<String>,
+    /// Files have no names of the user's: only the acknowledged paths are known, with what was sent.
+    files: Vec<(String, Bytes)>,
     accounts: BTreeSet<(String, String)>,
 }
 
@@ -51,15 +52,16 @@ struct Names {
 
 async fn killed_during_writes_it_loses_nothing_acknowledged(shape: Shape) {
     let mut world = World::own(usual(shape).set("CHATROOM_WRITES_BURST", "10000")).await;
+    let files = FILE_SIZES.map(|size| Bytes::from(picture(size)));
     let mut rounds = Vec::new();
     for round in 0..kills() {
         let part = parts(shape)[round % parts(shape).len()];
         let user = world.user().await;
         let page = world.page(&user).await;
         let stop = CancellationToken::new();
-        let writing = tokio::spawn(write(user, page, stop.clone()));
+        let writing = tokio::spawn(write(user, page, files.clone(), stop.clone()));
         // Not always at the same moment of a write.
-        let moment = Duration::from_millis(150 + 17 * u64::try_from(round).unwrap_or_default());
+        let moment = Duration::from_millis(250 + 17 * u64::try_from(round).unwrap_or_default());
         tokio::time::sleep(moment).await;
         world.cluster_mut().kill(part);
         stop.cancel();
@@ -71,7 +73,7 @@ async fn killed_during_writes_it_loses_nothing_acknowledged(shape: Shape) {
     let least = kills();
     assert!(written(|round| round.pages.acknowledged.len()) >= least, "too few pages to show anything");
     assert!(written(|round| round.groups.acknowledged.len()) >= least, "too few groups to show anything");
-    assert!(written(|round| round.files.len()) >= least / 4, "too few files to show anything");
+    assert!(written(|round| round.files.len()) >= least, "too few files to show anything");
     assert!(written(|round| round.accounts.len()) >= least / 4, "too few accounts to show anything");
     for round in &rounds {
         round.assert_all_there(&world).await;
@@ -79,7 +81,7 @@ async fn killed_during_writes_it_loses_nothing_acknowledged(shape: Shape) {
 }
 
 /// Writes all kinds of records at once, as fast as it goes, until `stop`.
-async fn write(user: User, page: Value, stop: CancellationToken) -> Written {
+async fn write(user: User, page: Value, files: [Bytes; 3], stop: CancellationToken) -> Written {
     let (pages, groups, files, accounts) = tokio::join!(
         write_names(&stop, |name| {
             let mut body = page_request(&user.id);
@@ -90,7 +92,7 @@ async fn write(user: User, page: Value, stop: CancellationToken) -> Written {
             let body = json!({"merchant": page["_id"], "name": name, "icon": ICON});
             user.client.request(Method::POST, "/h5/group").json(&body)
         }),
-        write_files(&stop, &user),
+        write_files(&stop, &user, &files),
         write_accounts(&stop, &user),
     );
     Written { user, page, pages, groups, files, accounts }
@@ -108,17 +110,16 @@ async fn write_names(stop: &CancellationToken, request: impl Fn(&str) -> Request
     names
 }
 
-async fn write_files(stop: &CancellationToken, user: &User) -> BTreeSet<String> {
-    let bytes = bytes::Bytes::from(picture(FILE_SIZE));
-    let mut files = BTreeSet::new();
-    while !stop.is_cancelled() {
-        let part = reqwest::multipart::Part::stream(bytes.clone()).file_name("a.png");
+async fn write_files(stop: &CancellationToken, user: &User, files: &[Bytes]) -> Vec<(String, Bytes)> {
+    let mut written = Vec::new();
+    for file in files.iter().cycle().take_while(|_| !stop.is_cancelled()) {
+        let part = reqwest::multipart::Part::stream(file.clone()).file_name("a.png");
         let form = reqwest::multipart::Form::new().part("file", part);
         if let Some(answer) = acknowledged(user.client.request(Method::POST, "/upload").multipart(form)).await {
-            files.insert(answer.data().as_str().expect("a path is text").to_owned());
+            written.push((answer.data().as_str().expect("a path is text").to_owned(), file.clone()));
         }
     }
-    files
+    written
 }
 
 async fn write_accounts(stop: &CancellationToken, user: &User) -> BTreeSet<(String, String)> {
@@ -181,10 +182,9 @@ impl Written {
         let groups = self.user.client.post("/h5/group/getGroup", &body).await.ok().data();
         let of_groups = |group: &Value| group["name"].as_str().unwrap_or_default().to_owned();
         self.groups.assert_there("group", groups.as_array().expect("groups").iter().map(of_groups).collect());
-        let whole = picture(FILE_SIZE);
-        for path in &self.files {
+        for (path, whole) in &self.files {
             let file = self.user.client.request(Method::GET, path).send().await.unwrap();
-            assert!(file.bytes().await.unwrap() == whole, "{path} is not what was acknowledged");
+            assert!(file.bytes().await.unwrap() == *whole, "{path} is not what was acknowledged");
         }
         let accounts = self.accounts.iter().map(|(name, password)| async {
             sign_in(&world.client(), name, password).await;

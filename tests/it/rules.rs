@@ -17,6 +17,7 @@ use crate::{
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let shared = scenarios![Shared:
         every_answer_is_an_envelope_whose_code_is_the_status,
+        every_answer_has_a_request_id_of_its_own,
         the_caller_is_named_by_either_header_and_token_wins,
         register_and_login_ignore_a_bad_token,
         a_missing_field_is_named,
@@ -79,6 +80,21 @@ async fn every_answer_is_an_envelope_whose_code_is_the_status(world: World) {
         assert!(answer.reason().bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'), "{answer:?}");
         assert!(!answer.reason().is_empty(), "{answer:?}");
     }
+}
+
+async fn every_answer_has_a_request_id_of_its_own(world: World) {
+    let client = world.client();
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        for path in ["/h5/merchant", "/nothing", "/healthz", "/openapi.json"] {
+            ids.push(client.get(path).await.header("x-request-id").to_owned());
+        }
+    }
+    let count = ids.len();
+    assert!(ids.iter().all(|id| id.len() >= 16 && id.bytes().all(|byte| byte.is_ascii_graphic())), "{ids:?}");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
 }
 
 async fn the_caller_is_named_by_either_header_and_token_wins(world: World) {

@@ -132,16 +132,30 @@ pub(crate) fn fresh_password() -> String {
 /// A well-formed id of nothing.
 pub(crate) const NOBODY: &str = "0123456789abcdef01234567";
 
-/// The first bytes of a PNG picture, followed by `size` bytes in all.
+/// A file of `size` bytes that begins as a PNG picture does.
 pub(crate) fn picture(size: usize) -> Vec<u8> {
-    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0".to_vec();
-    let start = bytes.len();
-    // Not all alike, so that a piece in the wrong place shows.
-    bytes.extend((start..size).map(|index| {
-        u8::try_from(index / 251 % 256).unwrap_or_default() ^ u8::try_from(index % 256).unwrap_or_default()
-    }));
-    bytes.truncate(size.max(start));
+    const START: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0";
+    // A prime: no two pieces of a chunk's or a part's size are alike, so that one in the wrong place shows.
+    const PATTERN: usize = 65_521;
+    let mut byte = 1_u8;
+    let pattern = std::iter::repeat_with(|| {
+        byte = byte.wrapping_mul(5).wrapping_add(113);
+        byte
+    });
+    let pattern =
+        pattern.enumerate().map(|(index, byte)| byte ^ index.to_le_bytes()[1]).take(PATTERN).collect::<Vec<_>>();
+    let mut bytes = START.to_vec();
+    while bytes.len() < size {
+        bytes.extend_from_slice(&pattern[..pattern.len().min(size - bytes.len())]);
+    }
     bytes
+}
+
+/// A ZIP archive of one empty file.
+pub(crate) fn archive() -> Vec<u8> {
+    let file = b"\x0a\0\0\0\0\0\0\0!X\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0";
+    let end = b"\0\0\0\0\x01\0\x01\0/\0\0\0\x1f\0\0\0\0\0";
+    [&b"PK\x03\x04"[..], file, b"a", b"PK\x01\x02\x0a\0", file, &[0; 14], b"a", b"PK\x05\x06", end].concat()
 }
 
 /// The time of day, to the millisecond.

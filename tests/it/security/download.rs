@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 
 use crate::{
     suite::{Scenario, scenarios},
-    world::{World, picture},
+    world::{World, archive, picture},
 };
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -106,7 +106,7 @@ async fn no_script_runs_from_it(world: World) {
             "application/pdf",
             false,
         ),
-        (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), "application/zip", false),
+        (archive(), "application/zip", false),
     ] {
         let path = upload(&world, bytes).await;
         let file = client.request(Method::GET, &path).send().await.unwrap();

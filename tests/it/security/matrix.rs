@@ -131,7 +131,7 @@ struct Row {
     expected: fn(Caller, Target) -> u16,
 }
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 14] = [
     Row {
         route: ("POST", "/h5/user/reg"),
         ask: |_, client, _| {
@@ -207,7 +207,15 @@ const ROWS: [Row; 11] = [
         ask: |scene, client, target| client.request(Method::HEAD, scene.file(target)),
         expected: |_, target| if target == Target::Missing { 404 } else { 200 },
     },
+    open("/.well-known/jwks.json", |_, client, _| client.request(Method::GET, "/.well-known/jwks.json")),
+    open("/healthz", |_, client, _| client.request(Method::GET, "/healthz")),
+    open("/readyz", |_, client, _| client.request(Method::GET, "/readyz")),
 ];
+
+/// A route that answers everybody alike.
+const fn open(path: &'static str, ask: fn(&Scene, &Client, Target) -> reqwest::RequestBuilder) -> Row {
+    Row { route: ("GET", path), ask, expected: |_, _| 200 }
+}
 
 fn post(client: &Client, path: &str, body: &Value) -> reqwest::RequestBuilder {
     client.request(Method::POST, path).json(body)
