@@ -27,6 +27,14 @@ pub mod group {
     }
 }
 
+/// What is said in groups.
+pub mod message {
+    #[expect(missing_docs, reason = "generated")]
+    pub mod v1 {
+        tonic::include_proto!("chatroom.message.v1");
+    }
+}
+
 /// Uploaded files.
 pub mod file {
     #[expect(missing_docs, reason = "generated")]

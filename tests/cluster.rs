@@ -170,6 +170,8 @@ impl Cluster {
             process::run(Part::User.binary(), &["keygen", "--out", &keys.display().to_string()], &Environment::new());
         assert!(made.status.success(), "keygen failed: {}", String::from_utf8_lossy(&made.stderr));
         self.set("CHATROOM_JWKS_FILE", keys.join("jwks.json").display().to_string());
+        // The bus carries hints only: nothing that a scenario promises without one of its own depends on it.
+        self.settings.entry("CHATROOM_NATS_URL").or_insert_with(|| "nats://127.0.0.1:4222".to_owned());
         let store = Store::start(&self.place.path().join("objects")).await;
         for part in DISTRIBUTED {
             let mut own = Environment::new();

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use anyhow::Context as _;
 use chatroom_file::Objects;
 use chatroom_gateway::Gateway;
-use chatroom_kit::{auth::Verifier, clock::Clock, lifecycle, link::Link, telemetry};
+use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, lifecycle, link::Link, telemetry};
 use chatroom_user::Signer;
 
 use crate::{config::Config, data::DataFolder};
@@ -20,7 +20,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = lifecycle::listen(config.listen).await?;
     let data = DataFolder::open(&config.data_dir)?;
     let _lock = data.lock()?;
-    let gateway = build(&config, &data).await?;
+    let gateway = Box::pin(build(&config, &data)).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
     }
@@ -50,7 +50,8 @@ async fn build(config: &Config, data: &DataFolder) -> anyhow::Result<Gateway> {
         clock.clone(),
         &config.merchant,
     ));
-    let group = Link::Local(chatroom_group::routes(groups, merchant.clone(), verifier.clone(), clock.clone()));
+    let group =
+        Link::Local(chatroom_group::routes(groups, merchant.clone(), Bus::local(), verifier.clone(), clock.clone()));
     let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock, &config.file));
     Ok(Gateway { user, merchant, group, file, verifier, settings: config.gateway.clone() })
 }

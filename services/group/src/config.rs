@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use chatroom_kit::{
-    config::{AdminConfig, DatabaseConfig, JwksConfig, TelemetryConfig},
+    config::{AdminConfig, BusConfig, DatabaseConfig, JwksConfig, TelemetryConfig},
     tls::TlsConfig,
 };
 use clap::Parser;
 use http::Uri;
 
-/// chatroom's group service: group chats and their members
+/// chatroom's group service: group chats, their members and their messages
 #[derive(Debug, Parser)]
 #[command(name = "chatroom-group", version)]
 pub struct Config {
@@ -28,6 +28,9 @@ pub struct Config {
     /// The database.
     #[command(flatten)]
     pub database: DatabaseConfig,
+    /// The bus.
+    #[command(flatten)]
+    pub bus: BusConfig,
     /// The public keys.
     #[command(flatten)]
     pub jwks: JwksConfig,

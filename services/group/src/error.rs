@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chatroom_kit::{
     auth::Unauthenticated,
-    error::{Invalid, Problem, database_status, status, status_retry_after, status_with, upstream_status},
+    error::{INTERNAL, Invalid, Problem, database_status, status, status_retry_after, status_with, upstream_status},
 };
 use chrono::SecondsFormat;
 use tonic::{Code, Status};
@@ -44,6 +44,9 @@ pub enum Error {
     /// The transaction that several messages shared has failed: the status, made and logged once for all of them.
     #[error("the messages could not be stored: {0}")]
     Batch(Status),
+    /// The task that stored the message has failed; it has said why.
+    #[error("the message may not have been stored")]
+    Lost,
     /// The merchant service refused or did not answer.
     #[error("another service failed: {0}")]
     Upstream(#[source] Status),
@@ -65,6 +68,7 @@ impl From<Error> for Status {
             Error::Refused(refusal) => refused(refusal),
             Error::Overloaded => status_retry_after(Code::Unavailable, "OVERLOADED", message, RETRY_AFTER),
             Error::Batch(status) => status,
+            Error::Lost => status(Code::Internal, INTERNAL, message),
             Error::Upstream(error) => upstream_status(error),
             Error::Database(error) => database_status(&error),
         }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use chatroom_group::{Store, config::Config};
-use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, link::Link, telemetry, tls::Tls};
+use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, config, lifecycle, link::Link, telemetry, tls::Tls};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -18,7 +18,8 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
     let tls = Tls::open(&config.tls, stop.clone()).await?;
     let merchant = Link::connect(&config.merchant_url, tls.as_ref())?;
-    let routes = chatroom_group::routes(store, merchant, verifier, clock);
+    let bus = Bus::connect("chatroom-group", &config.bus).await?;
+    let routes = chatroom_group::routes(store, merchant, bus, verifier, clock);
     let listener = lifecycle::listen(config.listen).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;

@@ -6,7 +6,7 @@ use chatroom_kit::{
 };
 use chrono::{DateTime, Utc};
 
-use super::{Group, Refusal, group::parse_token};
+use super::{Group, GroupKind, Refusal, group::parse_token};
 
 /// What a [`MemberId`] names.
 pub enum MemberKind {}
@@ -80,9 +80,13 @@ pub struct Access {
 }
 
 impl Access {
-    /// Outsiders see nothing of what is said.
+    /// Outsiders see nothing of what is said, nor that a customer-service conversation is there.
     pub fn must_be_member(&self) -> Result<&Member, Refusal> {
-        self.member.as_ref().ok_or(Refusal::NotGroupMember)
+        let refusal = match self.group.kind {
+            GroupKind::Chat => Refusal::NotGroupMember,
+            GroupKind::Service => Refusal::GroupNotFound,
+        };
+        self.member.as_ref().ok_or(refusal)
     }
 }
 

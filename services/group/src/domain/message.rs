@@ -327,7 +327,7 @@ pub struct Reply {
     pub sender: Sender,
     /// Its sort.
     pub kind: Kind,
-    /// What it says; nothing once it was recalled.
+    /// What it says, a text cut to its first 200 characters; nothing once it was recalled.
     pub content: Option<Content>,
 }
 

@@ -33,7 +33,8 @@ macro_rules! select_messages {
         concat!(
             "select t.id, t.group_id, t.seq, t.sender, t.client_id, t.kind, t.body, t.mentions, t.edited_at, t.version,
                 t.created_at, t.updated_at, r.id as reply_id, r.seq as reply_seq, r.sender as reply_sender,
-                r.kind as reply_kind, r.body as reply_body
+                r.kind as reply_kind,
+                case when r.kind in (0, 3) then substr(r.body, 1, 200) else r.body end as reply_body
             from ",
             $source,
             " message t left join message r on r.group_id = t.group_id and r.seq = t.reply_seq ",

@@ -36,8 +36,9 @@ impl Store {
         group: GroupId,
         query: &Query,
         before: Option<i64>,
-        limit: usize,
+        limit: i64,
     ) -> Result<Found, sqlx::Error> {
+        let limit = usize::try_from(limit).unwrap_or(0);
         let mut before = before.unwrap_or(i64::MAX);
         let mut messages = Vec::new();
         let mut compared = 0;

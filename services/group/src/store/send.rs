@@ -175,10 +175,10 @@ impl Locked {
     async fn replies_among(&mut self, ids: &HashSet<MessageId>) -> Result<HashMap<MessageId, Reply>, sqlx::Error> {
         let asked = json(&ids.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let statement = self.transaction.sql(
-            "select id, seq, sender, kind, body from message
-            where group_id = $1 and id in (select value from json_each($2))",
-            "select id, seq, sender, kind, body from message
-            where group_id = $1 and id in (select json_array_elements_text($2::json))",
+            "select id, seq, sender, kind, case when kind in (0, 3) then substr(body, 1, 200) else body end as body
+            from message where group_id = $1 and id in (select value from json_each($2))",
+            "select id, seq, sender, kind, case when kind in (0, 3) then substr(body, 1, 200) else body end as body
+            from message where group_id = $1 and id in (select json_array_elements_text($2::json))",
         );
         let rows: Vec<ReplyRow> = on!(&mut self.transaction, within connection => {
             sqlx::query_as(statement).bind(self.head.group).bind(asked).fetch_all(&mut *connection).await

@@ -59,6 +59,9 @@ impl Store {
     }
 
     async fn members_among(&self, watched: &[Watched]) -> Result<HashMap<GroupId, Vec<UserId>>, sqlx::Error> {
+        if watched.iter().all(|it| it.users.is_empty()) {
+            return Ok(HashMap::new());
+        }
         let pairs: Vec<_> = watched
             .iter()
             .flat_map(|it| it.users.iter().map(|user| (it.group, user)))

@@ -19,7 +19,7 @@ on_both_engines!(
     words_that_only_share_bigrams_end_a_search_in_time,
 );
 
-async fn search(fresh: &Fresh, group: GroupId, words: &str, before: Option<i64>, limit: usize) -> Found {
+async fn search(fresh: &Fresh, group: GroupId, words: &str, before: Option<i64>, limit: i64) -> Found {
     let query = Query::parse(group, words).unwrap();
     fresh.store.search(group, &query, before, limit).await.unwrap()
 }

@@ -1,0 +1,9 @@
+//! What the group service's RPCs promise, on both engines, asked through the same clients as in production.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod chat;
+mod contact;
+mod hints;
+mod matrix;
+mod pages;
+mod world;
