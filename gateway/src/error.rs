@@ -42,16 +42,32 @@ static TABLE: &[Row] = &[
     row("ADMIN_ONLY", StatusCode::FORBIDDEN, "只有管理员可以这样做"),
     row("NOT_MERCHANT_OWNER", StatusCode::FORBIDDEN, "只有商页的创建者可以这样做"),
     row("NOT_CUSTOMER", StatusCode::FORBIDDEN, "只有商页的客服可以这样做"),
+    row("NOT_PAGE_MEMBER", StatusCode::FORBIDDEN, "请先加入该商页"),
+    row("NOT_GROUP_MEMBER", StatusCode::FORBIDDEN, "您不在该群聊中"),
+    row("BANNED", StatusCode::FORBIDDEN, "您已被移出该群聊，不能再加入"),
+    row("ROLE_TOO_LOW", StatusCode::FORBIDDEN, "您在该群聊中没有这样做的权限"),
+    row("MUTED", StatusCode::FORBIDDEN, "您已被禁言"),
+    row("GROUP_MUTED", StatusCode::FORBIDDEN, "该群聊已开启全员禁言"),
     row("ACTIVATION_CODE_INVALID", StatusCode::FORBIDDEN, "激活码无效"),
     row("NOT_FOUND", StatusCode::NOT_FOUND, "请求的地址不存在"),
     row("USER_NOT_FOUND", StatusCode::NOT_FOUND, "用户不存在"),
     row("CUSTOMER_NOT_FOUND", StatusCode::NOT_FOUND, "客服用户不存在"),
     row("MERCHANT_NOT_FOUND", StatusCode::NOT_FOUND, "商页不存在"),
     row("MEMBERSHIP_NOT_FOUND", StatusCode::NOT_FOUND, "after 所指的记录不存在"),
+    row("GROUP_NOT_FOUND", StatusCode::NOT_FOUND, "群聊不存在"),
+    row("MEMBER_NOT_FOUND", StatusCode::NOT_FOUND, "该用户不在群聊中"),
+    row("MESSAGE_NOT_FOUND", StatusCode::NOT_FOUND, "消息不存在"),
     row("FILE_NOT_FOUND", StatusCode::NOT_FOUND, "文件不存在"),
     row("METHOD_NOT_ALLOWED", StatusCode::METHOD_NOT_ALLOWED, "该地址不支持这种请求方法"),
     row("USERNAME_TAKEN", StatusCode::CONFLICT, "用户名已被注册"),
     row("ACTIVATION_CODE_USED", StatusCode::CONFLICT, "激活码已被使用"),
+    row("OWNER_CANNOT_LEAVE", StatusCode::CONFLICT, "群主不能退出群聊"),
+    row("SERVICE_CONVERSATION", StatusCode::CONFLICT, "客服会话不支持这样做"),
+    row("GROUP_DISMISSED", StatusCode::CONFLICT, "群聊已解散"),
+    row("MESSAGE_RECALLED", StatusCode::CONFLICT, "消息已被撤回"),
+    row("TOO_LATE", StatusCode::CONFLICT, "已超过可以这样做的时间"),
+    row("CONTACT_SELF", StatusCode::CONFLICT, "您就是该商页的客服"),
+    row("CUSTOMER_NOT_SERVING", StatusCode::CONFLICT, "该商页的客服暂未开启咨询"),
     row("PAYLOAD_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, "请求体过大"),
     row("FILE_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, "文件过大"),
     row("UNSUPPORTED_FILE_TYPE", StatusCode::UNSUPPORTED_MEDIA_TYPE, "不支持这种文件类型"),
@@ -273,105 +289,4 @@ fn seconds(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use chatroom_kit::error::{Problem, status, status_retry_after, status_with};
-
-    use super::*;
-
-    /// The services' contracts; each names its reasons in its comments.
-    const CONTRACTS: [&str; 4] = [
-        include_str!("../../proto/chatroom/user/v1/user_service.proto"),
-        include_str!("../../proto/chatroom/merchant/v1/merchant_service.proto"),
-        include_str!("../../proto/chatroom/group/v1/group_service.proto"),
-        include_str!("../../proto/chatroom/file/v1/file_service.proto"),
-    ];
-
-    fn reasons(contract: &str) -> impl Iterator<Item = &str> {
-        // Codes of gRPC that are no reason, and what else stands in capitals.
-        const OTHER: [&str; 9] = [
-            "UNAVAILABLE",
-            "ALREADY_EXISTS",
-            "PERMISSION_DENIED",
-            "NOT_FOUND",
-            "RESOURCE_EXHAUSTED",
-            "OUT_OF_RANGE",
-            "ROLE_UNSPECIFIED",
-            "ROLE_USER",
-            "ROLE_ADMINISTRATOR",
-        ];
-        contract
-            .lines()
-            .filter_map(|line| line.trim_start().strip_prefix("//"))
-            .flat_map(|comment| comment.split(|char: char| !char.is_ascii_uppercase() && char != '_'))
-            .filter(|word| word.len() >= 8 && !OTHER.contains(word))
-    }
-
-    #[test]
-    fn every_reason_of_every_contract_has_a_row() {
-        let mut seen = 0;
-        for reason in CONTRACTS.iter().flat_map(|contract| reasons(contract)) {
-            assert!(find(reason).is_some(), "{reason} has no row");
-            seen += 1;
-        }
-        assert!(seen > 20, "only {seen} reasons were found");
-    }
-
-    #[test]
-    fn every_reason_stands_once_and_has_a_chinese_sentence() {
-        let mut reasons = HashSet::new();
-        for row in TABLE {
-            assert!(reasons.insert(row.reason), "{} stands twice", row.reason);
-            assert!(row.sentence.chars().any(|char| ('\u{4E00}'..='\u{9FFF}').contains(&char)), "{}", row.reason);
-            assert!(row.status.is_client_error() || row.status.is_server_error(), "{}", row.reason);
-        }
-        for reason in
-            [NOT_FOUND, METHOD_NOT_ALLOWED, PAYLOAD_TOO_LARGE, RATE_LIMITED, OVERLOADED, DRAINING, FILE_NOT_FOUND]
-        {
-            assert!(reasons.contains(reason), "{reason}");
-        }
-    }
-
-    #[test]
-    fn a_broken_rule_names_the_field_as_http_does() {
-        let sentence = |field, problem| Refusal::from(Invalid::new(field, problem)).sentence.unwrap();
-        assert_eq!(sentence("username", Problem::TooLong(32)), "字段 username 不能超过 32 个字符");
-        assert_eq!(sentence("count", Problem::OutOfRange(1, 1000)), "字段 count 必须在 1–1000 之间");
-        assert_eq!(sentence("request_id", Problem::Malformed), "字段 Idempotency-Key 的格式不正确");
-        assert_eq!(sentence("page_token", Problem::Malformed), "字段 after 的格式不正确");
-    }
-
-    #[test]
-    fn a_call_that_fails_without_a_reason_says_nothing_of_why() {
-        let shown = |status: Status| {
-            let refusal = Refusal::from(status);
-            (refusal.row.status.as_u16(), refusal.row.reason)
-        };
-        assert_eq!(shown(Status::unavailable("tcp 10.0.0.7")), (503, "UPSTREAM_UNAVAILABLE"));
-        assert_eq!(shown(Status::resource_exhausted("shed")), (503, "OVERLOADED"));
-        assert_eq!(shown(Status::cancelled("timeout")), (504, "DEADLINE_EXCEEDED"));
-        assert_eq!(shown(Status::deadline_exceeded("timeout")), (504, "DEADLINE_EXCEEDED"));
-        assert_eq!(shown(Status::unknown("?")), (500, "INTERNAL"));
-        assert_eq!(shown(Status::unauthenticated("?")), (500, "INTERNAL"));
-        assert_eq!(shown(status(Code::NotFound, "FROM_THE_FUTURE", "?")), (500, "INTERNAL"));
-    }
-
-    #[test]
-    fn what_passes_says_when_to_try_again() {
-        let retry_after = |refusal: Refusal| refusal.into_response().headers().get(header::RETRY_AFTER).cloned();
-        let status = status_retry_after(Code::ResourceExhausted, "TOO_MANY_ATTEMPTS", "", Duration::from_millis(2001));
-        assert_eq!(retry_after(status.into()).unwrap(), "3");
-        assert_eq!(retry_after(Refusal::rate_limited(Duration::from_millis(1))).unwrap(), "1");
-        assert_eq!(retry_after(Refusal::new(OVERLOADED)).unwrap(), "1");
-        assert_eq!(retry_after(Refusal::new(NOT_FOUND)), None);
-    }
-
-    #[test]
-    fn an_unsatisfiable_range_tells_the_size() {
-        let status = status_with(Code::OutOfRange, RANGE_NOT_SATISFIABLE, "", [("size", "42".to_owned())]);
-        let response = Refusal::from(status).into_response();
-        assert_eq!(response.status(), StatusCode::RANGE_NOT_SATISFIABLE);
-        assert_eq!(response.headers()[header::CONTENT_RANGE], "bytes */42");
-    }
-}
+mod tests;

@@ -53,9 +53,7 @@ impl<T: Clone> Asked<T> {
 }
 
 /// `2023-08-21T04:16:53.765Z`
-fn time() -> Option<Timestamp> {
-    Some(Timestamp { seconds: 1_692_591_413, nanos: 765_000_000 })
-}
+const TIME: Option<Timestamp> = Some(Timestamp { seconds: 1_692_591_413, nanos: 765_000_000 });
 
 fn user() -> User {
     User {
@@ -63,8 +61,8 @@ fn user() -> User {
         username: "admin".to_owned(),
         role: Role::Administrator.into(),
         version: 0,
-        create_time: time(),
-        update_time: time(),
+        create_time: TIME,
+        update_time: TIME,
     }
 }
 
@@ -77,8 +75,8 @@ fn merchant() -> Merchant {
         icon: "https://img.example/59024.jpg".to_owned(),
         customer: "64e2e53561a25a30db767a41".to_owned(),
         version: 3,
-        create_time: time(),
-        update_time: time(),
+        create_time: TIME,
+        update_time: TIME,
         ..Merchant::default()
     }
 }
@@ -89,8 +87,8 @@ fn membership() -> Membership {
         user: "64e2e53561a25a30db767a40".to_owned(),
         merchant: Some(merchant()),
         version: 0,
-        create_time: time(),
-        update_time: time(),
+        create_time: TIME,
+        update_time: TIME,
     }
 }
 
@@ -102,8 +100,8 @@ fn group() -> Group {
         name: "小黑子的世界".to_owned(),
         icon: "https://img.example/59024.jpg".to_owned(),
         version: 0,
-        create_time: time(),
-        update_time: time(),
+        create_time: TIME,
+        update_time: TIME,
         ..Group::default()
     }
 }
@@ -145,7 +143,7 @@ async fn login_tells_the_service_where_the_client_is() {
         let asked = asked.clone();
         move |request: tonic::Request<LoginRequest>| {
             asked.note(request);
-            Ok(LoginResponse { token: "eyJ".to_owned(), expire_time: time(), user: Some(user()) })
+            Ok(LoginResponse { token: "eyJ".to_owned(), expire_time: TIME, user: Some(user()) })
         }
     });
     let world = World::with(services, &["--trusted-proxies", "127.0.0.1"], Patience::default()).await;
@@ -275,7 +273,7 @@ async fn issue_codes() {
     let body = r#"{"count":2,"expiresAt":"2023-08-21T12:16:53.765+08:00"}"#;
     assert_eq!(answer(&world, Method::POST, path, body).await, codes);
     assert_eq!(answer(&world, Method::POST, path, r#"{"count":2}"#).await, codes);
-    assert_eq!(asked.all().iter().map(|request| request.expire_time).collect::<Vec<_>>(), [time(), None]);
+    assert_eq!(asked.all().iter().map(|request| request.expire_time).collect::<Vec<_>>(), [TIME, None]);
     let (status, _, msg) = refusal(world.signed_in(Method::POST, path).body(r#"{"count":2,"expiresAt":"soon"}"#)).await;
     assert!(status == 400 && msg.contains("expiresAt"), "{msg}");
 }

@@ -51,7 +51,7 @@ fn select(range: Option<ByteRange>) -> Result<std::ops::Range<usize>, Status> {
     Ok(selected)
 }
 
-fn download(request: DownloadFileRequest) -> Result<Items<DownloadFileResponse>, Status> {
+fn download(request: &DownloadFileRequest) -> Result<Items<DownloadFileResponse>, Status> {
     let file = describe(&request.name)?;
     let selected = select(request.range)?;
     let (first, length) = (selected.start.try_into().unwrap(), selected.len().try_into().unwrap());

@@ -37,12 +37,12 @@ impl Services {
     where
         A: Message + Default + 'static,
         B: Message + Default + 'static,
-        F: Fn(A) -> Result<Items<B>, Status> + Clone + Send + Sync + 'static,
+        F: Fn(&A) -> Result<Items<B>, Status> + Clone + Send + Sync + 'static,
     {
         let handler = move |request: Request| {
             let method = method.clone();
             let service =
-                service_fn(move |request: tonic::Request<A>| ready(method(request.into_inner()).map(Response::new)));
+                service_fn(move |request: tonic::Request<A>| ready(method(request.get_ref()).map(Response::new)));
             async move { Grpc::new(ProstCodec::<B, A>::default()).server_streaming(service, request).await }
         };
         Self(self.0.route(path, routing::post(handler)))
