@@ -22,14 +22,14 @@ start_postgres fsync=off full_page_writes=off synchronous_commit=off
 # Everything at once, so that the scenarios find the binaries and nothing is compiled twice.
 cargo build --workspace --all-targets --locked
 
+log=$(mktemp)
 failed=()
-mkdir -p target/tmp
-cargo test --workspace --locked --no-fail-fast 2>&1 | tee target/tmp/tests.log || failed+=("cargo test")
+cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log" || failed+=("cargo test")
 tests/schemathesis.sh || failed+=(tests/schemathesis.sh)
 
 echo
-grep -E '^[0-9]+ scenarios kept on the ' target/tmp/tests.log || failed+=("no scenario was played")
-grep -qE ' [1-9][0-9]* ignored' target/tmp/tests.log && failed+=("tests were ignored")
+grep -E '^[0-9]+ scenarios kept on the ' "$log" || failed+=("no scenario was played")
+grep -qE ' [1-9][0-9]* ignored' "$log" && failed+=("tests were ignored")
 if [ "${#failed[@]}" -gt 0 ]; then
     printf 'failed: %s\n' "${failed[@]}" >&2
     exit 1

@@ -4,7 +4,8 @@
 # target/debug/chatroom. Installs schemathesis (PyPI) under target/tools where it is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tools=$PWD/target/tools/schemathesis
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+tools=$target/tools/schemathesis
 version=4.32.5
 [ "$("$tools/bin/schemathesis" --version 2>/dev/null)" = "schemathesis, version $version" ] || {
     python3 -m venv "$tools"
@@ -17,7 +18,7 @@ CHATROOM_DATA_DIR=$place/data CHATROOM_LISTEN=127.0.0.1:0 CHATROOM_LOG_FORMAT=js
     CHATROOM_WRITES_PER_SECOND=100000 CHATROOM_WRITES_BURST=100000 CHATROOM_UPLOADS_PER_MINUTE=100000 \
     CHATROOM_REGISTRATIONS_PER_MINUTE=100000 CHATROOM_REGISTRATIONS_BURST=100000 \
     CHATROOM_LOGIN_FAILURES_PER_ADDRESS=10000 \
-    target/debug/chatroom >/dev/null 2>"$place/log" &
+    "$target/debug/chatroom" >/dev/null 2>"$place/log" &
 server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$place"' EXIT
 address=
@@ -29,17 +30,36 @@ for _ in $(seq 300); do
 done
 [ -n "$address" ] || { echo "the server never listened" >&2; exit 1; }
 
+# Somebody with a page and a file, so that not everything asked for is missing.
+token=
+post() { curl -sS --fail-with-body "http://$address$1" -H "token: $token" -H 'content-type: application/json' -d "$2"; }
+field() { sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/"; }
 user='{"username":"schemathesis","password":"123456"}'
-post() { curl -sS --fail-with-body "http://$address$1" -H 'content-type: application/json' -d "$2"; }
-post /h5/user/reg "$user" >/dev/null
-CHATROOM_DATA_DIR=$place/data target/debug/chatroom grant-admin schemathesis
-token=$(post /h5/user/login "$user" | sed 's/.*"token":"\([^"]*\)".*/\1/')
+id=$(post /h5/user/reg "$user" | field _id)
+CHATROOM_DATA_DIR=$place/data "$target/debug/chatroom" grant-admin schemathesis
+token=$(post /h5/user/login "$user" | field token)
+page=$(post /h5/merchant/createMerchant \
+    "{\"activationCode\":\"a\",\"name\":\"a\",\"icon\":\"https://a.example/a.png\",\"customer\":\"$id\"}" | field _id)
+printf '%%PDF-1.7\n' >"$place/a.pdf"
+file=$(curl -sS --fail-with-body "http://$address/upload" -H "token: $token" -F "file=@$place/a.pdf" | field data)
+cat >"$place/schemathesis.toml" <<END
+[dictionaries]
+users.values = ["$id"]
+pages.values = ["$page"]
+dates.values = ["$(basename "$(dirname "$file")")"]
+names.values = ["$(basename "$file")"]
+[parameters]
+"body.customer" = { dictionary = "users", probability = 0.8 }
+"body.merchant" = { dictionary = "pages", probability = 0.8 }
+"path.date" = { dictionary = "dates", probability = 0.8 }
+"path.name" = { dictionary = "names", probability = 0.8 }
+END
 
 cd "$place"
-"$tools/bin/schemathesis" run "http://$address/openapi.json" --header "token: $token" \
-    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
-    --phases examples,coverage,fuzzing --max-examples 40 --seed 20230821 --workers 2 --no-color \
-    --suppress-health-check all --continue-on-failure --generation-database none
+checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance
+"$tools/bin/schemathesis" --config-file schemathesis.toml run "http://$address/openapi.json" --header "token: $token" \
+    --checks "$checks,response_schema_conformance" --phases examples,coverage,fuzzing --max-examples 150 --seed 20230821 \
+    --workers 2 --no-color --suppress-health-check all --continue-on-failure --generation-database none
 if grep -E '"level":"ERROR"|panicked' "$place/log"; then
     echo "the server logged a fault" >&2
     exit 1
