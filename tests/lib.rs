@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod postgres;
 pub mod process;
 pub mod raw;
+pub mod records;
 pub mod store;
 
 pub use client::Client;

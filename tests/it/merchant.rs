@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chatroom_tests::{Client, Shape, client::Answer};
+use chatroom_tests::{Client, Part, Shape, client::Answer, records};
 use chrono::{SecondsFormat, TimeDelta};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         only_administrators_issue_codes,
         codes_are_asked_for_in_bounds,
     ];
-    let own = scenarios![Own: an_issued_code_opens_one_page, an_expired_code_opens_nothing];
+    let own = scenarios![Own: an_issued_code_opens_one_page, an_expired_code_opens_nothing, codes_are_stored_hashed_until_used];
     [shared, own].concat()
 }
 
@@ -231,4 +231,16 @@ async fn an_expired_code_opens_nothing(shape: Shape) {
         return;
     }
     panic!("no code was ever refused");
+}
+
+async fn codes_are_stored_hashed_until_used(shape: Shape) {
+    let world = World::own(usual(shape).set("CHATROOM_ACTIVATION", "issued")).await;
+    let (administrator, user) = (world.administrator().await, world.user().await);
+    let codes = administrator.client.post("/h5/merchant/activationCode", &json!({"count": 2})).await.ok().data();
+    let code = |index: usize| codes[index].as_str().expect("a code is text");
+    assert!(!records::contain(&world.cluster, Part::Merchant, code(0)).await, "a code lies open");
+    open_page(&user.client, &user.id, &codes[0]).await.ok();
+    // Its page shows it to the creator from now on, which shows that it would have been found.
+    assert!(records::contain(&world.cluster, Part::Merchant, code(0)).await);
+    assert!(!records::contain(&world.cluster, Part::Merchant, code(1)).await, "a code lies open");
 }

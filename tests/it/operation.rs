@@ -1,6 +1,9 @@
 //! What an operator does: start it, wrongly too, stop it, start it again, ask how it is.
 
-use std::{process::Output, time::Duration};
+use std::{
+    process::{Command, Output},
+    time::Duration,
+};
 
 use chatroom_tests::{
     Client, Cluster, Part, Shape,
@@ -24,6 +27,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         a_wrong_setting_is_one_line,
         help_and_version_are_answered,
         an_administrator_is_granted_while_it_runs,
+        the_walk_in_the_readme_works,
     ];
     [shared, own].concat()
 }
@@ -197,4 +201,27 @@ async fn an_administrator_is_granted_while_it_runs(shape: Shape) {
     let part = world.cluster.part_for(Part::User);
     let nobody = process::run(part.binary(), &["grant-admin", &fresh_name("nobody")], &world.cluster.environment(part));
     assert_one_line(&nobody, "nobody");
+}
+
+/// The first shell block of a text that calls the API.
+fn walk(text: &str) -> &str {
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    let mut walks = blocks.map(|(block, _)| block).filter(|block| block.contains("api=http"));
+    walks.next().expect("there is a walk")
+}
+
+async fn the_walk_in_the_readme_works(shape: Shape) {
+    for readme in [include_str!("../../README.md"), include_str!("../../README.zh-CN.md")] {
+        let cluster = usual(shape).start().await;
+        let place = tempfile::tempdir().expect("a folder can be made");
+        let script = walk(readme).replace("http://127.0.0.1:8080", &cluster.url());
+        let walked = Command::new("bash").args(["-euc", &script]).current_dir(&place).output();
+        let walked = walked.expect("there is a shell");
+        let said = String::from_utf8_lossy(&walked.stdout);
+        assert!(walked.status.success(), "{walked:?}");
+        // Registered, signed in, uploaded, shown, opened, joined, listed, opened a group, listed.
+        assert_eq!(said.matches(r#""code":200"#).count(), 8, "{said}");
+        assert_eq!(said.matches("HTTP/1.1 200").count(), 1, "{said}");
+        assert!(said.contains(r#""state":1"#), "{said}");
+    }
 }

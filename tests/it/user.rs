@@ -1,6 +1,6 @@
 //! Accounts: what a name and a password may be.
 
-use chatroom_tests::Shape;
+use chatroom_tests::{Part, Shape, records};
 use reqwest::StatusCode;
 
 use crate::{
@@ -16,7 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         a_password_is_never_trimmed_or_truncated,
         a_password_is_never_answered,
     ];
-    let own = scenarios![Own: the_least_length_of_a_password_is_a_setting];
+    let own = scenarios![Own: a_password_is_stored_as_an_argon2id_hash, the_least_length_of_a_password_is_a_setting];
     [shared, own].concat()
 }
 
@@ -91,6 +91,14 @@ async fn a_password_is_never_answered(world: World) {
     ];
     for answer in answers {
         assert!(!answer.text.contains(&password) && !answer.text.contains("password"), "{answer:?}");
+    }
+}
+
+async fn a_password_is_stored_as_an_argon2id_hash(shape: Shape) {
+    let world = World::own(usual(shape)).await;
+    let user = world.user().await;
+    for (text, stored) in [(&*user.name, true), (&user.password, false), ("$argon2id$v=19$m=19456,t=2,p=1$", true)] {
+        assert_eq!(records::contain(&world.cluster, Part::User, text).await, stored, "{text}");
     }
 }
 
