@@ -15,7 +15,11 @@ use tonic::{
 };
 use tonic_health::ServingStatus;
 
-use crate::{link::MESSAGE_MAX, telemetry::Figures, tls::Tls};
+use crate::{
+    link::{CONNECTION_WINDOW, MESSAGE_MAX, STREAM_WINDOW},
+    telemetry::Figures,
+    tls::Tls,
+};
 
 /// How long a service that has been told to stop still takes calls, so that its callers, who ask for its health each
 /// second, have gone elsewhere before it closes its door.
@@ -74,6 +78,8 @@ pub async fn serve_rpc(
     tracing::info!(address = %listener.local_addr()?, "listening");
     let closing = CancellationToken::new();
     let server = Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .http2_max_header_list_size(32 << 10)

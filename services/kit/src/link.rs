@@ -25,6 +25,13 @@ pub use retry::{Repeatable, repeatable};
 /// The most a message may take, in either direction; files travel in chunks far smaller.
 pub const MESSAGE_MAX: usize = 4 << 20;
 
+/// How much of one stream may be on its way unread, in either direction.
+pub(crate) const STREAM_WINDOW: u32 = 256 << 10;
+/// The same for a connection, whose streams share it: the most there is. With hyper's own windows, 2 of 5 MiB towards
+/// the caller and 1 of 1 MiB towards the service, three slow downloads or one slow upload use up the connection's, and
+/// every other call on it waits for them, checks of health included.
+pub(crate) const CONNECTION_WINDOW: u32 = i32::MAX.unsigned_abs();
+
 /// A way to a service.
 #[derive(Clone, Debug)]
 pub enum Link {

@@ -27,7 +27,7 @@ use tonic::{
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use super::{
-    CallContext,
+    CONNECTION_WINDOW, CallContext, STREAM_WINDOW,
     retry::{self, Attempts},
 };
 use crate::{
@@ -82,6 +82,8 @@ impl Replica {
         let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
             .origin(url.clone())
             .connect_timeout(CONNECT_TIMEOUT)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .tcp_nodelay(true)
             .tcp_keepalive(Some(Duration::from_secs(30)))
             .http2_keep_alive_interval(Duration::from_secs(30))
