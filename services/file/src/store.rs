@@ -25,7 +25,7 @@ use aws_sdk_s3::{
         timeout::{TimeoutConfig, TimeoutConfigBuilder},
     },
     error::SdkError,
-    primitives::{ByteStream, ByteStreamError},
+    primitives::ByteStreamError,
 };
 use chatroom_kit::ids::UserId;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -40,6 +40,8 @@ use crate::{
 };
 use part::Part;
 
+/// The region where none is named.
+const DEFAULT_REGION: &str = "us-east-1";
 /// The object's metadata that hold its owner's id.
 const OWNER: &str = "owner";
 /// The object's metadata that say when it was stored by our clock: the store's own has only seconds.
@@ -88,8 +90,8 @@ impl Objects {
         loader = match (&settings.s3_region, &settings.s3_endpoint) {
             (Some(region), _) => loader.region(Region::new(region.clone())),
             // A store of one's own cares little; asking a cloud's metadata service would only cost time.
-            (None, Some(_)) => loader.region(RegionProviderChain::first_try("us-east-1")),
-            (None, None) => loader.region(RegionProviderChain::default_provider().or_else("us-east-1")),
+            (None, Some(_)) => loader.region(Region::from_static(DEFAULT_REGION)),
+            (None, None) => loader.region(RegionProviderChain::default_provider().or_else(DEFAULT_REGION)),
         };
         if let Some(endpoint) = &settings.s3_endpoint {
             loader = loader.endpoint_url(endpoint.to_string());
@@ -134,9 +136,8 @@ impl Objects {
             .content_type(object.name.kind().content_type())
             .metadata(OWNER, object.owner.to_string())
             .metadata(CREATED, written(object.created))
-            .content_length(part.content_length())
             .checksum_crc32(part.checksum())
-            .body(ByteStream::new(part.body()))
+            .body(part.body())
             .send()
             .await?;
         Ok(())

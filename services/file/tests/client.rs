@@ -14,14 +14,14 @@ use chatroom_kit::{
     testing::Tokens,
 };
 use chatroom_proto::file::v1::{
-    ByteRange, DownloadFileHeader, DownloadFileRequest, File, GetFileRequest, UploadFileHeader, UploadFileRequest,
-    download_file_response, file_service_client::FileServiceClient, upload_file_request::Part,
+    ByteRange, DownloadFileHeader, DownloadFileRequest, DownloadFileResponse, File, GetFileRequest, UploadFileHeader,
+    UploadFileRequest, download_file_response, file_service_client::FileServiceClient, upload_file_request::Part,
 };
 use chrono::{DateTime, Utc};
 use clap::Parser;
 use futures::{Stream, StreamExt as _, stream};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::{Code, Status, service::Routes};
+use tonic::{Code, Status, Streaming, service::Routes};
 
 /// A way to a file service.
 #[derive(Clone)]
@@ -113,6 +113,14 @@ impl Client {
     /// Uploads the beginning of a file that never ends.
     pub(crate) async fn upload_endlessly(&self, request_id: &str, content: &Bytes) -> Result<File, Status> {
         self.send(parts(request_id, content), stream::pending()).await
+    }
+
+    /// Opens a download and reads nothing behind its header.
+    pub(crate) async fn open(&self, name: &str) -> Streaming<DownloadFileResponse> {
+        let request = DownloadFileRequest { name: name.to_owned(), range: None };
+        let mut messages = self.files.clone().download_file(request).await.unwrap().into_inner();
+        messages.message().await.unwrap().unwrap();
+        messages
     }
 
     /// Downloads a file, or a range of it.

@@ -1,6 +1,13 @@
 //! What a client of the file service sees.
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use chatroom_kit::clock::Clock;
@@ -247,6 +254,47 @@ async fn a_file_crosses_the_network() {
     assert!(read == content);
     let refused = soon(client.upload_endlessly("", &Bytes::from(vec![b'x'; PART]))).await;
     assert_eq!(failure(refused).1.reason, "UNSUPPORTED_FILE_TYPE");
+}
+
+/// All share a connection: what one does not read must not use up its window.
+#[tokio::test]
+async fn slow_readers_hold_up_nobody() {
+    let fresh = setup::embedded().await;
+    let (service, _server) = Service::far(&fresh.objects).await;
+    let client = service.user();
+    let content = archive(8 << 20);
+    let name = client.upload("", &content).await.unwrap().name;
+    let mut stalled = Vec::new();
+    for _ in 0..8 {
+        stalled.push(soon(client.open(&name)).await);
+    }
+    for _ in 0..3 {
+        assert!(soon(client.download(&name, None)).await.unwrap().1 == content);
+    }
+    drop(stalled);
+}
+
+#[tokio::test]
+async fn a_slow_store_holds_up_nobody_else() {
+    // Connections are made, and then nothing happens.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let objects = setup::connect(&endpoint, "files", "access", "secret").await;
+    let (service, _server) = Service::far(&objects).await;
+    let sent: Vec<_> = (0..4).map(|_| Arc::new(AtomicUsize::new(0))).collect();
+    for sent in &sent {
+        let (client, sent) = (service.user(), sent.clone());
+        let more = stream::repeat_with(move || {
+            sent.fetch_add(CHUNK, Ordering::Relaxed);
+            Part::Chunk(archive(CHUNK))
+        });
+        tokio::spawn(async move { client.send(parts("", &Bytes::new()), more).await });
+    }
+    let stuck = async || sent.iter().all(|sent| sent.load(Ordering::Relaxed) > 2 * PART);
+    setup::until("every upload waits for the store", stuck).await;
+    for _ in 0..10 {
+        assert_eq!(failure(soon(service.user().describe("nothing")).await).0, Code::NotFound);
+    }
 }
 
 #[tokio::test]

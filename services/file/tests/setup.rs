@@ -65,7 +65,7 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
 
 /// Runs `future`, which must end soon.
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(Duration::from_mins(1), future).await.expect("it ends soon")
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it ends soon")
 }
 
 /// The store in the process.

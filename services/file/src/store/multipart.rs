@@ -1,9 +1,6 @@
 //! S3's multipart uploads, one part after another.
 
-use aws_sdk_s3::{
-    primitives::ByteStream,
-    types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
-};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 
 use super::{CREATED, NewObject, OWNER, Objects, StoreError, part::Part, status_of, written};
 
@@ -48,9 +45,8 @@ impl Objects {
             .key(object.name.as_str())
             .upload_id(&multipart.id)
             .part_number(number)
-            .content_length(part.content_length())
             .checksum_crc32(part.checksum())
-            .body(ByteStream::new(part.body()))
+            .body(part.body())
             .send()
             .await?;
         let completed = CompletedPart::builder()

@@ -1,167 +1,101 @@
-//! Bytes gathered until they are worth a request. They are kept in the pieces they came in, so that a file goes from
-//! socket to store without being copied into one buffer.
+//! Bytes gathered until they are worth a request.
 
-use std::{
-    convert::Infallible,
-    mem,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::mem;
 
-use aws_sdk_s3::primitives::SdkBody;
+use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
-use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
 
 /// The size of every part but the last: the least that S3 takes.
 pub(super) const PART: usize = 5 << 20;
-/// Smaller pieces are copied together: a piece costs its entry, and keeps the whole buffer it was cut from.
-const SMALL: usize = 16 << 10;
-/// How much is copied together at most.
-const COPIED: usize = 64 << 10;
 
-/// Up to 5 MiB of a file.
+/// Up to 5 MiB of a file, being gathered.
 ///
-/// Its checksum is known before it is sent and stands in a header, which every store understands or ignores. The
-/// SDK's own way with a stream, a checksum that trails the body in `aws-chunked` coding, is refused by some.
+/// Chunks are copied. Kept as they are, each would hold on to the buffer that it was received in, measured at twice
+/// its size; copied, they leave that buffer free to be received in again.
 #[derive(Debug, Default)]
-pub(super) struct Part {
-    pieces: Vec<Bytes>,
-    /// Small pieces, on their way to become one.
-    copied: BytesMut,
-    length: usize,
+pub(super) struct Gathering {
+    bytes: BytesMut,
     checksum: crc32fast::Hasher,
 }
 
-impl Part {
+impl Gathering {
     pub(super) fn is_full(&self) -> bool {
-        self.length == PART
+        self.bytes.len() == PART
     }
 
     /// Takes as much of `chunk` as there is room for.
     pub(super) fn fill(&mut self, chunk: &mut Bytes) {
-        let piece = chunk.split_to(chunk.len().min(PART - self.length));
-        self.length += piece.len();
+        if self.bytes.capacity() == 0 {
+            // At once: memory that is not written to is not used.
+            self.bytes.reserve(PART);
+        }
+        let piece = chunk.split_to(chunk.len().min(PART - self.bytes.len()));
         self.checksum.update(&piece);
-        if piece.len() < SMALL {
-            self.copied.extend_from_slice(&piece);
-        }
-        if piece.len() >= SMALL || self.copied.len() >= COPIED {
-            self.close_copied();
-        }
-        if piece.len() >= SMALL {
-            self.pieces.push(piece);
-        }
+        self.bytes.extend_from_slice(&piece);
     }
 
-    /// The part, complete.
-    pub(super) fn take(&mut self) -> Self {
-        self.close_copied();
-        mem::take(self)
+    /// What was gathered, to make room for more.
+    pub(super) fn take(&mut self) -> Part {
+        let Self { bytes, checksum } = mem::take(self);
+        Part { bytes: bytes.freeze(), checksum: STANDARD.encode(checksum.finalize().to_be_bytes()) }
     }
+}
 
-    fn close_copied(&mut self) {
-        if !self.copied.is_empty() {
-            self.pieces.push(mem::take(&mut self.copied).freeze());
-        }
-    }
+/// Up to 5 MiB of a file, to be sent.
+#[derive(Debug)]
+pub(super) struct Part {
+    bytes: Bytes,
+    checksum: String,
+}
 
+impl Part {
     /// How many bytes it has.
-    pub(super) fn length(&self) -> usize {
-        self.length
+    pub(super) fn length(&self) -> u64 {
+        self.bytes.len() as u64
     }
 
-    /// The same, as the SDK wants it.
-    pub(super) fn content_length(&self) -> i64 {
-        // At most PART.
-        i64::try_from(self.length).unwrap_or(i64::MAX)
+    /// Its CRC-32, as S3 writes it. Known before the part is sent, it stands in a header, which every store understands
+    /// or ignores; the SDK's own, which trails the body in `aws-chunked` coding, is refused by some.
+    pub(super) fn checksum(&self) -> &str {
+        &self.checksum
     }
 
-    /// Its CRC-32, as S3 writes it.
-    pub(super) fn checksum(&self) -> String {
-        STANDARD.encode(self.checksum.clone().finalize().to_be_bytes())
-    }
-
-    /// A body that can be sent again.
-    pub(super) fn body(&self) -> SdkBody {
-        let pieces: Arc<[Bytes]> = self.pieces.clone().into();
-        let length = self.length;
-        SdkBody::retryable(move || SdkBody::from_body_1_x(PartBody { pieces: pieces.clone(), next: 0, left: length }))
-    }
-}
-
-struct PartBody {
-    pieces: Arc<[Bytes]>,
-    next: usize,
-    left: usize,
-}
-
-impl Body for PartBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(piece) = self.pieces.get(self.next).cloned() else {
-            return Poll::Ready(None);
-        };
-        self.next += 1;
-        self.left -= piece.len();
-        Poll::Ready(Some(Ok(Frame::data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left as u64)
+    /// A body that can be sent again. The SDK sees it as a stream: of bytes in memory it would compute a SHA-256 too,
+    /// to sign it, which costs more than all else that is done to them here.
+    pub(super) fn body(&self) -> ByteStream {
+        let bytes = self.bytes.clone();
+        ByteStream::new(SdkBody::retryable(move || SdkBody::from_body_1_x(Full::new(bytes.clone()))))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_s3::primitives::ByteStream;
-
     use super::*;
-
-    fn filled(chunks: &[usize]) -> Part {
-        let mut part = Part::default();
-        for (index, length) in chunks.iter().enumerate() {
-            let byte = u8::try_from(index % 251).unwrap();
-            part.fill(&mut Bytes::from(vec![byte; *length]));
-        }
-        part.take()
-    }
 
     #[test]
     fn a_part_takes_no_more_than_its_size() {
-        let mut part = Part::default();
+        let mut gathering = Gathering::default();
         let mut chunk = Bytes::from(vec![1; PART + 7]);
-        part.fill(&mut chunk);
-        assert_eq!((chunk.len(), part.length(), part.is_full()), (7, PART, true));
-        let full = part.take();
-        assert_eq!((full.length(), part.length(), part.is_full()), (PART, 0, false));
-    }
-
-    #[test]
-    fn small_pieces_do_not_pile_up() {
-        assert_eq!(filled(&vec![1; 100_000]).pieces.len(), 2);
-        assert_eq!(filled(&[SMALL; 4]).pieces.len(), 4);
-        assert_eq!(filled(&[1, SMALL, 1, 1]).pieces.len(), 3);
+        gathering.fill(&mut chunk);
+        assert_eq!((chunk.len(), gathering.is_full()), (7, true));
+        let full = gathering.take();
+        gathering.fill(&mut chunk);
+        assert_eq!((full.length(), gathering.is_full(), gathering.take().length()), (PART as u64, false, 7));
     }
 
     #[tokio::test]
-    async fn a_body_holds_the_bytes_in_order_and_can_be_read_again() {
-        let part = filled(&[3, SMALL, 5, 5, 2 * SMALL, 1]);
-        let wanted: Vec<u8> =
-            [(0, 3), (1, SMALL), (2, 5), (3, 5), (4, 2 * SMALL), (5, 1)].map(|(byte, n)| vec![byte; n]).concat();
-        let body = part.body();
-        for body in [body.try_clone().unwrap(), body] {
-            let read = ByteStream::new(body).collect().await.unwrap().to_vec();
-            assert_eq!(read, wanted);
+    async fn a_body_can_be_read_again() {
+        let mut gathering = Gathering::default();
+        for chunk in [&b"chat"[..], b"", b"room"] {
+            gathering.fill(&mut Bytes::from_static(chunk));
         }
-        assert_eq!(part.length(), wanted.len());
-        assert_eq!(part.checksum(), STANDARD.encode(crc32fast::hash(&wanted).to_be_bytes()));
+        let part = gathering.take();
+        let body = part.body().into_inner();
+        for body in [body.try_clone().unwrap(), body] {
+            assert_eq!(ByteStream::new(body).collect().await.unwrap().to_vec(), b"chatroom");
+        }
+        assert_eq!(part.checksum(), STANDARD.encode(crc32fast::hash(b"chatroom").to_be_bytes()));
     }
 }

@@ -8,13 +8,17 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument as _;
 
-use super::{NewObject, Objects, Recalled, RequestKey, StoreError, multipart::Multipart, part::Part};
+use super::{
+    NewObject, Objects, Recalled, RequestKey, StoreError,
+    multipart::Multipart,
+    part::{Gathering, Part},
+};
 use crate::domain::{FileName, StoredFile};
 
 /// A file on its way into the store. Dropped before it is finished, it is undone.
 #[derive(Debug)]
 pub struct Upload {
-    gathered: Part,
+    gathered: Gathering,
     pieces: mpsc::Sender<Piece>,
     stored: oneshot::Receiver<Result<StoredFile, StoreError>>,
 }
@@ -43,7 +47,7 @@ impl Objects {
         let object = NewObject { name, owner, created: now };
         let task = Task { objects: self.clone(), object, request, multipart: None, attempted: false };
         tokio::spawn(task.run(received, answer).in_current_span());
-        Upload { gathered: Part::default(), pieces, stored }
+        Upload { gathered: Gathering::default(), pieces, stored }
     }
 }
 
@@ -112,7 +116,7 @@ impl Task {
             Some(Piece::Last(part)) => {
                 self.attempted = true;
                 self.objects.put(&self.object, &part).await?;
-                part.length() as u64
+                part.length()
             }
             Some(Piece::Part(first)) => self.store_parts(first, pieces).await?,
         };
@@ -126,7 +130,7 @@ impl Task {
         let mut piece = Piece::Part(first);
         loop {
             let (Piece::Part(part) | Piece::Last(part)) = &piece;
-            size += part.length() as u64;
+            size += part.length();
             self.objects.upload_part(&self.object, multipart, part).await?;
             if matches!(piece, Piece::Last(_)) {
                 break;
