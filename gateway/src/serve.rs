@@ -98,6 +98,7 @@ impl Acceptor {
     async fn take(&mut self, accepted: io::Result<TcpStream>) {
         match accepted {
             Ok(stream) => self.serve(stream),
+            Err(error) if is_the_peers(&error) => tracing::debug!(%error, "a peer went away before it was accepted"),
             Err(error) => {
                 tracing::error!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(BACKOFF).await;
@@ -131,6 +132,14 @@ impl Acceptor {
             self.connections.shutdown().await;
         }
     }
+}
+
+/// Whether only the one connection is concerned.
+fn is_the_peers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
 }
 
 fn report(ended: Result<(), JoinError>) {

@@ -144,10 +144,14 @@ struct OpenRoom {
     #[schema(pattern = "^[0-9a-f]{24}$", example = "64e2f4773f81c20a68e41abc")]
     merchant: String,
     /// 1 to 64 characters.
-    #[schema(example = "小黑子的世界")]
+    #[schema(example = "小黑子的世界", min_length = 1, max_length = 64)]
     name: String,
     /// An http(s) URL or a path that an upload answered, at most 2,048 characters.
-    #[schema(example = "https://img.example/59024.jpg", max_length = 2048)]
+    #[schema(
+        example = "https://img.example/59024.jpg",
+        max_length = 2048,
+        pattern = "^(https?://[^ ]+|/upload/[0-9]{8}/[0-9a-f]{25}\\.[0-9a-z]{2,5})$"
+    )]
     icon: String,
 }
 

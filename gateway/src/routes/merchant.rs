@@ -231,13 +231,17 @@ async fn join(
 #[serde(rename_all = "camelCase")]
 struct OpenPage {
     /// 1 to 64 characters; where codes must be issued, one of those.
-    #[schema(example = "asdasad")]
+    #[schema(example = "asdasad", min_length = 1, max_length = 64)]
     activation_code: String,
     /// 1 to 64 characters.
-    #[schema(example = "小蓝的商页1")]
+    #[schema(example = "小蓝的商页1", min_length = 1, max_length = 64)]
     name: String,
     /// An http(s) URL or a path that an upload answered, at most 2,048 characters.
-    #[schema(example = "https://img.example/59024.jpg", max_length = 2048)]
+    #[schema(
+        example = "https://img.example/59024.jpg",
+        max_length = 2048,
+        pattern = "^(https?://[^ ]+|/upload/[0-9]{8}/[0-9a-f]{25}\\.[0-9a-z]{2,5})$"
+    )]
     icon: String,
     /// The id of the user who serves its customers.
     #[schema(pattern = "^[0-9a-f]{24}$", example = "64e2e53561a25a30db767a40")]

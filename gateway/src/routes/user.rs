@@ -28,10 +28,10 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Deserialize, ToSchema)]
 struct Credentials {
     /// 1 to 32 characters of any script, unique without regard to case.
-    #[schema(example = "admin")]
+    #[schema(example = "admin", min_length = 1, max_length = 32)]
     username: String,
-    /// 6 to 128 characters.
-    #[schema(example = "123456", format = Password)]
+    /// 6 to 128 characters, unless more are asked for.
+    #[schema(example = "123456", format = Password, min_length = 6, max_length = 128)]
     password: String,
 }
 
