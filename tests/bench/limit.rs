@@ -1,7 +1,7 @@
 //! The limit: the least that could answer the measured routes, to compare the product with. Plain axum handlers run
-//! the product's SQL on a copy of its databases, with its pragmas and pool sizes, and answer the same bytes. There is
-//! no gRPC, no tracing, no figures, no limit of any kind, and a caller is known by looking the token up in a table that
-//! is filled at the start: no signature is ever verified or made.
+//! the product's statements, selecting no column that is not shown, on a copy of its databases, with its pragmas and
+//! pool sizes, and answer the same bytes. There is no gRPC, no tracing, no figures, no limit of any kind, and a caller
+//! is known by looking the token up in a table that is filled at the start: no signature is ever verified or made.
 
 mod database;
 mod group;

@@ -11,6 +11,8 @@ use crate::{http::Connection, request};
 
 /// How many connections make the data.
 const CONNECTIONS: usize = 16;
+/// How many do where passwords are hashed: more would only wait, and on a busy machine be refused.
+const HASHING: usize = 4;
 /// How many pages each user opens.
 const PAGES_PER_USER: usize = 10;
 /// How many groups the first page of each user has.
@@ -76,8 +78,8 @@ async fn register(address: SocketAddr, count: usize) -> anyhow::Result<Vec<User>
         head
     };
     let all = |path| names.iter().map(|name| credentials(path, name)).collect();
-    ask_all(address, all("/h5/user/reg")).await?;
-    let answers = ask_all(address, all("/h5/user/login")).await?;
+    ask_all(address, HASHING, all("/h5/user/reg")).await?;
+    let answers = ask_all(address, HASHING, all("/h5/user/login")).await?;
     names
         .iter()
         .zip(answers)
@@ -101,7 +103,7 @@ async fn open_pages(address: SocketAddr, owners: &mut [User]) -> anyhow::Result<
     };
     // A page at a time for each owner: the order in which an owner joined is then the same everywhere.
     for index in 0..PAGES_PER_USER {
-        let answers = ask_all(address, owners.iter().map(|owner| page(owner, index)).collect()).await?;
+        let answers = ask_all(address, CONNECTIONS, owners.iter().map(|owner| page(owner, index)).collect()).await?;
         for (owner, data) in owners.iter_mut().zip(answers) {
             owner.pages.push(text(&data[0]["_id"])?);
         }
@@ -121,7 +123,7 @@ async fn open_groups(address: SocketAddr, owners: &[User]) -> anyhow::Result<()>
         head
     };
     for index in 0..GROUPS_PER_PAGE {
-        ask_all(address, owners.iter().map(|owner| group(owner, index)).collect()).await?;
+        ask_all(address, CONNECTIONS, owners.iter().map(|owner| group(owner, index)).collect()).await?;
     }
     Ok(())
 }
@@ -131,7 +133,7 @@ async fn upload_picture(address: SocketAddr, owner: &User) -> anyhow::Result<Str
     let mut head = Vec::new();
     request::upload(&mut head, &owner.token, body.len());
     head.extend(body);
-    let answers = ask_all(address, vec![head]).await?;
+    let answers = ask_all(address, 1, vec![head]).await?;
     text(&answers[0])
 }
 
@@ -147,17 +149,17 @@ pub(crate) fn picture(size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Sends every request over a few connections; answers the `data` of each, in their order.
-async fn ask_all(address: SocketAddr, requests: Vec<Vec<u8>>) -> anyhow::Result<Vec<Value>> {
+/// Sends every request over so many connections; answers the `data` of each, in their order.
+async fn ask_all(address: SocketAddr, connections: usize, requests: Vec<Vec<u8>>) -> anyhow::Result<Vec<Value>> {
     let count = requests.len();
     let requests = Arc::new(requests);
     let mut askers = JoinSet::new();
-    for first in 0..CONNECTIONS.min(count) {
+    for first in 0..connections.min(count) {
         let requests = requests.clone();
         askers.spawn(async move {
             let mut connection = Connection::open(address).await?;
             let mut answers = Vec::new();
-            for index in (first..requests.len()).step_by(CONNECTIONS) {
+            for index in (first..requests.len()).step_by(connections) {
                 let answer = connection.call(&requests[index], &[]).await?;
                 let text = String::from_utf8_lossy(answer.body);
                 ensure!(answer.status == 200, "answered {}: {text}", answer.status);

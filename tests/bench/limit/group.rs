@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use chatroom_kit::on;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sqlx::FromRow;
 
 use super::{Answer, Caller, Limit, answer, time};
@@ -16,13 +16,17 @@ pub(super) struct Page {
     merchant: String,
 }
 
-#[derive(Serialize)]
+/// A group, and whether the caller is in it.
+#[derive(FromRow, Serialize)]
 pub(super) struct Group {
-    state: u8,
+    #[serde(rename = "state", serialize_with = "as_number")]
+    joined: bool,
     #[serde(rename = "_id")]
     id: String,
-    user: String,
-    merchant: String,
+    #[serde(rename = "user")]
+    user_id: String,
+    #[serde(rename = "merchant")]
+    merchant_id: String,
     name: String,
     icon: String,
     #[serde(rename = "__v")]
@@ -33,24 +37,9 @@ pub(super) struct Group {
     updated_at: DateTime<Utc>,
 }
 
-/// A group's columns, but for its page, and whether the caller is in it.
-#[derive(FromRow)]
-struct ListedRow(String, String, String, String, i32, DateTime<Utc>, DateTime<Utc>, bool);
-
-impl ListedRow {
-    fn group(self, merchant: &str) -> Group {
-        Group {
-            state: u8::from(self.7),
-            id: self.0,
-            user: self.1,
-            merchant: merchant.to_owned(),
-            name: self.2,
-            icon: self.3,
-            version: self.4,
-            created_at: self.5,
-            updated_at: self.6,
-        }
-    }
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn as_number<S: Serializer>(joined: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(u8::from(*joined))
 }
 
 /// `POST /h5/group/getGroup`.
@@ -59,11 +48,13 @@ pub(super) async fn list(
     Caller(user): Caller,
     Json(page): Json<Page>,
 ) -> Answer<Vec<Group>> {
-    let rows: Vec<ListedRow> = on!(&limit.group, read pool => {
+    let groups = on!(&limit.group, read pool => {
         sqlx::query_as(
-            "select g.id, g.user_id, g.name, g.icon, g.version, g.created_at, g.updated_at, m.id is not null
+            "select g.id, g.user_id, g.merchant_id, g.name, g.icon, g.version, g.created_at, g.updated_at,
+                m.id is not null as joined
             from chat_group g left join member m on m.group_id = g.id and m.user_id = $2
-            where g.merchant_id = $1 and (g.created_at, g.id) > ($3, $4)
+            where g.merchant_id = $1 and g.kind = 0 and (g.created_at, g.id) > ($3, $4)
+                and (g.dismissed_at is null or m.id is not null)
             order by g.created_at, g.id
             limit $5",
         )
@@ -75,5 +66,5 @@ pub(super) async fn list(
         .fetch_all(pool)
         .await
     })?;
-    Ok(answer(rows.into_iter().map(|row| row.group(&page.merchant)).collect()))
+    Ok(answer(groups))
 }
