@@ -77,7 +77,7 @@ impl Part {
 }
 
 /// The parts of a distributed cluster, each after those it asks.
-const DISTRIBUTED: [Part; 5] = [Part::User, Part::Merchant, Part::Group, Part::File, Part::Gateway];
+const DISTRIBUTED: [Part; 5] = [Part::User, Part::Merchant, Part::File, Part::Group, Part::Gateway];
 
 /// A cluster that is about to be started.
 #[derive(Debug)]

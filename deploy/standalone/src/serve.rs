@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use anyhow::Context as _;
 use chatroom_file::Objects;
 use chatroom_gateway::Gateway;
+use chatroom_group::Links;
 use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, lifecycle, link::Link, telemetry};
 use chatroom_user::Signer;
 
@@ -50,9 +51,9 @@ async fn build(config: &Config, data: &DataFolder) -> anyhow::Result<Gateway> {
         clock.clone(),
         &config.merchant,
     ));
-    let group =
-        Link::Local(chatroom_group::routes(groups, merchant.clone(), Bus::local(), verifier.clone(), clock.clone()));
-    let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock, &config.file));
+    let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock.clone(), &config.file));
+    let links = Links { merchant: merchant.clone(), file: file.clone() };
+    let group = Link::Local(chatroom_group::routes(groups, links, Bus::local(), verifier.clone(), clock));
     Ok(Gateway { user, merchant, group, file, verifier, settings: config.gateway.clone() })
 }
 

@@ -4,16 +4,17 @@ use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
 use chatroom_kit::{
-    auth::Verifier,
+    auth::{Unauthenticated, Verifier},
     clock::Clock,
     error::{Invalid, Problem},
     fields::RequestId,
     wire,
 };
 use chatroom_proto::file::v1::{
-    self as proto, ByteRange, DownloadFileHeader, DownloadFileRequest, DownloadFileResponse, GetFileRequest,
-    GetFileResponse, UploadFileHeader, UploadFileRequest, UploadFileResponse, byte_range::Start,
-    download_file_response, file_service_server::FileService, upload_file_request::Part,
+    self as proto, ByteRange, CheckOwnerRequest, CheckOwnerResponse, DeleteFileRequest, DeleteFileResponse,
+    DownloadFileHeader, DownloadFileRequest, DownloadFileResponse, GetFileRequest, GetFileResponse, UploadFileHeader,
+    UploadFileRequest, UploadFileResponse, byte_range::Start, download_file_response, file_service_server::FileService,
+    upload_file_request::Part,
 };
 use futures::{
     Stream, StreamExt as _,
@@ -31,6 +32,8 @@ use crate::{
 
 /// The most that a received message may take: a chunk larger than it may be is still told apart.
 pub(crate) const MESSAGE_MAX: usize = 2 * CHUNK_MAX;
+/// The one service that may delete: it knows whether a file is used still.
+const DELETER: &str = "group";
 /// How long a caller may send nothing in the middle of an upload, which holds memory all the while.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -77,6 +80,24 @@ impl FileService for Service {
         let name = FileName::parse(&request.get_ref().name).ok_or(Error::FileNotFound)?;
         let file = self.objects.describe(&name).await.map_err(Error::from)?.ok_or(Error::FileNotFound)?;
         Ok(Response::new(GetFileResponse { file: Some(encode(&file)) }))
+    }
+
+    async fn check_owner(&self, request: Request<CheckOwnerRequest>) -> Result<Response<CheckOwnerResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        let name = FileName::parse(&request.get_ref().name).ok_or(Error::FileNotFound)?;
+        let file = self.objects.owned(&name, caller.id).await.map_err(Error::from)?.ok_or(Error::FileNotFound)?;
+        Ok(Response::new(CheckOwnerResponse { file: Some(encode(&file)) }))
+    }
+
+    async fn delete_file(&self, request: Request<DeleteFileRequest>) -> Result<Response<DeleteFileResponse>, Status> {
+        let service = self.verifier.service(&request)?;
+        if service.name != DELETER {
+            return Err(Error::from(Unauthenticated).into());
+        }
+        let name = FileName::parse(&request.get_ref().name).ok_or(Error::FileNotFound)?;
+        self.objects.remove(&name).await.map_err(Error::from)?;
+        tracing::info!(file.name = name.as_str(), "file deleted");
+        Ok(Response::new(DeleteFileResponse {}))
     }
 }
 

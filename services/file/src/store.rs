@@ -111,8 +111,19 @@ impl Objects {
     }
 
     /// What is known of a file.
-    #[tracing::instrument(level = "debug", name = "s3.head", skip_all, err(level = "debug"))]
     pub async fn describe(&self, name: &FileName) -> Result<Option<StoredFile>, StoreError> {
+        Ok(self.head(name).await?.map(|(file, _)| file))
+    }
+
+    /// What is known of a file that `user` has stored; nothing where it is somebody else's.
+    pub async fn owned(&self, name: &FileName, user: UserId) -> Result<Option<StoredFile>, StoreError> {
+        let user = user.to_string();
+        Ok(self.head(name).await?.filter(|(_, owner)| owner.as_ref() == Some(&user)).map(|(file, _)| file))
+    }
+
+    /// A file and its owner's id.
+    #[tracing::instrument(level = "debug", name = "s3.head", skip_all, err(level = "debug"))]
+    async fn head(&self, name: &FileName) -> Result<Option<(StoredFile, Option<String>)>, StoreError> {
         let head = match self.client.head_object().bucket(&*self.bucket).key(name.as_str()).send().await {
             Ok(head) => head,
             Err(error) if status_of(&error) == Some(404) => return Ok(None),
@@ -123,7 +134,8 @@ impl Objects {
         let (Some(size), Some(created)) = (size, created) else {
             return Err(StoreError::because("an object has no size or no time"));
         };
-        Ok(Some(StoredFile { name: name.clone(), size, created }))
+        let owner = head.metadata().and_then(|metadata| metadata.get(OWNER)).cloned();
+        Ok(Some((StoredFile { name: name.clone(), size, created }, owner)))
     }
 
     /// Stores a file that is one part.

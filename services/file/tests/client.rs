@@ -14,8 +14,9 @@ use chatroom_kit::{
     testing::Tokens,
 };
 use chatroom_proto::file::v1::{
-    ByteRange, DownloadFileHeader, DownloadFileRequest, DownloadFileResponse, File, GetFileRequest, UploadFileHeader,
-    UploadFileRequest, download_file_response, file_service_client::FileServiceClient, upload_file_request::Part,
+    ByteRange, CheckOwnerRequest, DeleteFileRequest, DownloadFileHeader, DownloadFileRequest, DownloadFileResponse,
+    File, GetFileRequest, UploadFileHeader, UploadFileRequest, download_file_response,
+    file_service_client::FileServiceClient, upload_file_request::Part,
 };
 use chrono::{DateTime, Utc};
 use clap::Parser;
@@ -68,6 +69,11 @@ impl Service {
             jti: "test".to_owned(),
         };
         Client { files: self.files.clone(), token: self.tokens.sign(&claims) }
+    }
+
+    /// Another service.
+    pub(crate) fn service(&self, name: &str) -> Client {
+        Client { files: self.files.clone(), token: self.tokens.service(name) }
     }
 
     /// Someone whose token is none.
@@ -146,6 +152,18 @@ impl Client {
     pub(crate) async fn describe(&self, name: &str) -> Result<File, Status> {
         let request = GetFileRequest { name: name.to_owned() };
         Ok(self.files.clone().get_file(request).await?.into_inner().file.unwrap())
+    }
+
+    /// Describes a file that the caller has stored.
+    pub(crate) async fn check_owner(&self, name: &str) -> Result<File, Status> {
+        let request = Tokens::request(&self.token, CheckOwnerRequest { name: name.to_owned() });
+        Ok(self.files.clone().check_owner(request).await?.into_inner().file.unwrap())
+    }
+
+    /// Deletes a file.
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), Status> {
+        let request = Tokens::request(&self.token, DeleteFileRequest { name: name.to_owned() });
+        self.files.clone().delete_file(request).await.map(drop)
     }
 }
 

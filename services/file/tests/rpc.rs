@@ -317,6 +317,45 @@ async fn a_repeated_request_answers_the_first_file() {
 }
 
 #[tokio::test]
+async fn a_file_is_its_uploaders_own() {
+    let fresh = setup::embedded().await;
+    let service = Service::local(&fresh.objects, &[]);
+    let client = service.user();
+    let file = client.upload("", &archive(100)).await.unwrap();
+    assert_eq!(client.check_owner(&file.name).await.unwrap(), file);
+    for (other, code) in [
+        (service.user(), Code::NotFound),
+        (service.nobody(), Code::Unauthenticated),
+        (service.service("group"), Code::Unauthenticated),
+    ] {
+        assert_eq!(failure(other.check_owner(&file.name).await).0, code);
+    }
+    let nothing = "20230821/7e23cd7207e15d29589565701.zip";
+    assert_eq!(failure(client.check_owner(nothing).await).1.reason, "FILE_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn only_the_service_that_knows_what_is_used_deletes() {
+    let fresh = setup::embedded().await;
+    let service = Service::local(&fresh.objects, &[]);
+    let client = service.user();
+    let file = client.upload("one", &archive(100)).await.unwrap();
+    for other in [client.clone(), service.nobody(), service.service("gateway")] {
+        assert_eq!(failure(other.delete(&file.name).await).0, Code::Unauthenticated);
+    }
+    let group = service.service("group");
+    assert_eq!(failure(group.delete("../requests").await).0, Code::NotFound);
+    client.describe(&file.name).await.unwrap();
+    for _ in 0..2 {
+        group.delete(&file.name).await.unwrap();
+    }
+    assert_eq!(failure(client.describe(&file.name).await).0, Code::NotFound);
+    assert_eq!(failure(client.check_owner(&file.name).await).0, Code::NotFound);
+    // The request that stored it can be made anew: its file is gone.
+    assert_ne!(client.upload("one", &archive(100)).await.unwrap().name, file.name);
+}
+
+#[tokio::test]
 async fn ranges_are_those_of_http() {
     let fresh = setup::embedded().await;
     let service = Service::local(&fresh.objects, &[]);

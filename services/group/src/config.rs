@@ -25,6 +25,15 @@ pub struct Config {
         default_value = "http://127.0.0.1:50052"
     )]
     pub merchant_url: Vec<Uri>,
+    /// Where the file service is, in the same form
+    #[arg(
+        long,
+        env = "CHATROOM_FILE_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:50054"
+    )]
+    pub file_url: Vec<Uri>,
     /// The database.
     #[command(flatten)]
     pub database: DatabaseConfig,

@@ -47,7 +47,7 @@ pub enum Error {
     /// The task that stored the message has failed; it has said why.
     #[error("the message may not have been stored")]
     Lost,
-    /// The merchant service refused or did not answer.
+    /// Another service refused or did not answer.
     #[error("another service failed: {0}")]
     Upstream(#[source] Status),
     /// The database refused or did not answer.
@@ -94,6 +94,7 @@ fn refused(refusal: Refusal) -> Status {
         Refusal::MessageNotFound => status(Code::NotFound, "MESSAGE_NOT_FOUND", message),
         Refusal::MessageRecalled => status(Code::FailedPrecondition, "MESSAGE_RECALLED", message),
         Refusal::TooLate => status(Code::FailedPrecondition, "TOO_LATE", message),
+        Refusal::FileNotFound => status(Code::NotFound, "FILE_NOT_FOUND", message),
         Refusal::NotText => Invalid::new("message", Problem::Malformed).into(),
     }
 }

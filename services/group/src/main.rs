@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chatroom_group::{Store, config::Config};
+use chatroom_group::{Links, Store, config::Config};
 use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, config, lifecycle, link::Link, telemetry, tls::Tls};
 
 #[tokio::main]
@@ -17,9 +17,12 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
     let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
     let tls = Tls::open(&config.tls, stop.clone()).await?;
-    let merchant = Link::connect(&config.merchant_url, tls.as_ref())?;
+    let links = Links {
+        merchant: Link::connect(&config.merchant_url, tls.as_ref())?,
+        file: Link::connect(&config.file_url, tls.as_ref())?,
+    };
     let bus = Bus::connect("chatroom-group", &config.bus).await?;
-    let routes = chatroom_group::routes(store, merchant, bus, verifier, clock);
+    let routes = chatroom_group::routes(store, links, bus, verifier, clock);
     let listener = lifecycle::listen(config.listen).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;

@@ -15,11 +15,13 @@ use chatroom_kit::{
 use chatroom_proto::merchant::v1::{GetMerchantRequest, Merchant, merchant_service_client::MerchantServiceClient};
 
 use crate::{
+    Links,
     announce::Announcer,
     commit::Commits,
     domain::{Access, Refusal},
     error::Error,
     store::{Changed, Store},
+    uploads::Uploads,
 };
 
 #[derive(Clone)]
@@ -28,6 +30,7 @@ pub(crate) struct Service {
     commits: Commits,
     announcer: Announcer,
     merchants: MerchantServiceClient<Link>,
+    uploads: Uploads,
     verifier: Verifier,
     clock: Clock,
 }
@@ -39,10 +42,11 @@ struct Page {
 }
 
 impl Service {
-    pub(crate) fn new(store: Store, merchant: Link, bus: Bus, verifier: Verifier, clock: Clock) -> Self {
+    pub(crate) fn new(store: Store, links: Links, bus: Bus, verifier: Verifier, clock: Clock) -> Self {
         let announcer = Announcer::new(bus);
         let commits = Commits::new(store.clone(), announcer.clone(), clock.clone());
-        Self { store, commits, announcer, merchants: MerchantServiceClient::new(merchant), verifier, clock }
+        let (merchants, uploads) = (MerchantServiceClient::new(links.merchant), Uploads::new(links.file));
+        Self { store, commits, announcer, merchants, uploads, verifier, clock }
     }
 
     /// Asks the merchant service, on the caller's behalf; MERCHANT_NOT_FOUND is its own word and passes.

@@ -13,6 +13,7 @@ mod read;
 mod row;
 mod search;
 mod send;
+mod upload;
 mod watch;
 
 use chatroom_kit::db::Db;

@@ -43,6 +43,8 @@ pub struct Known {
     pub mentioned: HashSet<UserId>,
     /// The messages that are answered.
     pub replies: HashMap<MessageId, Reply>,
+    /// Which of the attached files have been thrown away.
+    pub discarded: HashSet<String>,
 }
 
 /// What becomes of a draft.
@@ -113,6 +115,9 @@ fn may_send(
     }
     if draft.reply_to.is_some_and(|id| !known.replies.contains_key(&id)) {
         return Err(Refusal::MessageNotFound);
+    }
+    if draft.content.attachment().is_some_and(|attachment| known.discarded.contains(&attachment.path)) {
+        return Err(Refusal::FileNotFound);
     }
     Ok(())
 }

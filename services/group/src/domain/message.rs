@@ -168,6 +168,14 @@ impl Content {
         }
     }
 
+    /// The uploaded file, where it is one.
+    pub fn attachment(&self) -> Option<&Attachment> {
+        match self {
+            Self::Image(attachment) | Self::File(attachment) => Some(attachment),
+            Self::Text(_) | Self::System(_) => None,
+        }
+    }
+
     /// The words it can be found by.
     pub fn words(&self) -> &str {
         match self {

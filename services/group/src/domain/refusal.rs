@@ -44,6 +44,9 @@ pub enum Refusal {
     /// The time in which it could be done has passed.
     #[error("the time for this has passed")]
     TooLate,
+    /// What is attached is not there, or not the sender's to show.
+    #[error("there is no such file")]
+    FileNotFound,
     /// Only text can be edited.
     #[error("only a text can be edited")]
     NotText,

@@ -3,6 +3,7 @@
 use std::mem;
 
 use chatroom_kit::{
+    auth::Caller,
     error::{Invalid, Problem},
     ids::{GroupId, MerchantId, UserId},
     wire,
@@ -45,7 +46,9 @@ impl MessageService for Service {
         let caller = self.verifier.caller(&request)?;
         let asked = mem::take(request.get_mut());
         let group = GroupId::parse("group", &asked.group)?;
-        let sent = self.commits.send(group, draft(caller.id, asked)?).await?;
+        let draft = draft(caller.id, asked)?;
+        self.must_show(&caller, group, &draft).await?;
+        let sent = self.commits.send(group, draft).await?;
         Ok(Response::new(SendMessageResponse {
             message: Some(encode::message(sent.message)),
             duplicate: sent.duplicate,
@@ -252,6 +255,19 @@ impl Events {
 }
 
 impl Service {
+    /// Refuses a file that the caller may not show, but for a message that was sent already: that is answered whatever
+    /// has become of its file since.
+    async fn must_show(&self, caller: &Caller, group: GroupId, draft: &Draft) -> Result<(), Error> {
+        let Some(attachment) = draft.content.attachment() else {
+            return Ok(());
+        };
+        let shown = self.uploads.must_be_shown_by(caller, &attachment.path, &self.store).await;
+        if shown.is_err() && self.store.is_sent(group, &draft.sender, &draft.client_id).await? {
+            return Ok(());
+        }
+        shown
+    }
+
     async fn events(&self, state: &WatchedGroup, after: i64, limit: i64) -> Result<Events, Error> {
         let mut events = self.store.events(state.group, &state.epoch, after, limit).await?;
         events.truncate(encode::fitting(events.iter().map(encode::message_of)));

@@ -1,9 +1,9 @@
 //! Conversations with a page's customer service.
 
-use chatroom_kit::{ids::GroupId, on, tx};
+use chatroom_kit::{ids::GroupId, on};
 use chrono::{DateTime, Utc};
 
-use super::{Store, group::Epoch};
+use super::{Store, group::Epoch, upload};
 use crate::domain::{Contact, GroupKind, MemberId};
 
 /// A conversation that was asked for.
@@ -23,7 +23,8 @@ impl Store {
             return Ok(Opened { group, new: false });
         }
         let group = GroupId::new();
-        let opened = tx!(&self.db, tx => {
+        let mut transaction = self.db.begin().await?;
+        let opened = on!(&mut transaction, within connection => {
             // Waits for a concurrent request, whose conversation is then found.
             let inserted = sqlx::query(
                 "insert into chat_group
@@ -39,31 +40,31 @@ impl Store {
             .bind(&contact.icon)
             .bind(Epoch::new())
             .bind(now)
-            .execute(&mut *tx)
+            .execute(&mut *connection)
             .await?;
-            if inserted.rows_affected() == 0 {
-                return Ok::<_, sqlx::Error>(None);
+            if inserted.rows_affected() > 0 {
+                sqlx::query(
+                    "insert into member (id, group_id, user_id, created_at, updated_at)
+                    values ($1, $3, $4, $6, $6), ($2, $3, $5, $6, $6)",
+                )
+                .bind(MemberId::new())
+                .bind(MemberId::new())
+                .bind(group)
+                .bind(contact.user)
+                .bind(contact.customer)
+                .bind(now)
+                .execute(&mut *connection)
+                .await?;
             }
-            sqlx::query(
-                "insert into member (id, group_id, user_id, created_at, updated_at)
-                values ($1, $3, $4, $6, $6), ($2, $3, $5, $6, $6)",
-            )
-            .bind(MemberId::new())
-            .bind(MemberId::new())
-            .bind(group)
-            .bind(contact.user)
-            .bind(contact.customer)
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
-            Ok(Some(Opened { group, new: true }))
-        })?;
-        match opened {
-            Some(opened) => Ok(opened),
-            None => {
-                self.contact(contact).await?.map(|group| Opened { group, new: false }).ok_or(sqlx::Error::RowNotFound)
-            }
+            inserted.rows_affected() > 0
+        });
+        if opened {
+            upload::show(&mut transaction, group, &contact.icon).await?;
+            transaction.commit().await?;
+            return Ok(Opened { group, new: true });
         }
+        drop(transaction);
+        self.contact(contact).await?.map(|group| Opened { group, new: false }).ok_or(sqlx::Error::RowNotFound)
     }
 
     async fn contact(&self, contact: &Contact) -> Result<Option<GroupId>, sqlx::Error> {

@@ -3,7 +3,7 @@
 use chatroom_kit::{
     fields::RequestId,
     ids::{GroupId, Id, MerchantId, UserId},
-    on, tx,
+    on,
 };
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -11,6 +11,7 @@ use sqlx::FromRow;
 use super::{
     REPEATABLE, Store,
     row::{GroupRow, MemberRow, all, group_columns, member_columns},
+    upload,
 };
 use crate::domain::{Access, Cursor, Group, ListedGroup, MemberId, NewGroup, Role};
 
@@ -26,7 +27,8 @@ impl Store {
     pub async fn create_group(&self, new: &NewGroup, now: DateTime<Utc>) -> Result<Group, sqlx::Error> {
         let group = Group::opened(new, now);
         let request_id = new.request_id.as_ref().map(RequestId::as_str);
-        tx!(&self.db, tx => {
+        let mut transaction = self.db.begin().await?;
+        on!(&mut transaction, within connection => {
             if request_id.is_some() {
                 sqlx::query(
                     "update chat_group set request_id = null
@@ -35,7 +37,7 @@ impl Store {
                 .bind(group.user)
                 .bind(request_id)
                 .bind(now - REPEATABLE)
-                .execute(&mut *tx)
+                .execute(&mut *connection)
                 .await?;
             }
             // Waits for a concurrent request of the same id, whose group is then found.
@@ -54,7 +56,7 @@ impl Store {
             .bind(Epoch::new())
             .bind(group.member_count)
             .bind(now)
-            .execute(&mut *tx)
+            .execute(&mut *connection)
             .await?;
             if inserted.rows_affected() == 0 {
                 let first: GroupRow = sqlx::query_as(concat!(
@@ -62,8 +64,9 @@ impl Store {
                 ))
                 .bind(group.user)
                 .bind(request_id)
-                .fetch_one(&mut *tx)
+                .fetch_one(&mut *connection)
                 .await?;
+                // The rest of the transaction is given up: it has only forgotten what is too old to be repeated.
                 return first.try_into();
             }
             sqlx::query(
@@ -74,10 +77,12 @@ impl Store {
             .bind(group.user)
             .bind(Role::Owner.number())
             .bind(now)
-            .execute(&mut *tx)
+            .execute(&mut *connection)
             .await?;
-            Ok(group)
-        })
+        });
+        upload::show(&mut transaction, group.id, &group.icon).await?;
+        transaction.commit().await?;
+        Ok(group)
     }
 
     /// A page's group chats, oldest first, and whether `viewer` is in them: those after `after`, or the first ones. A

@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Store {
-    /// Takes a message back: its words are gone, its place stays. Doing so again changes nothing.
+    /// Takes a message back: its words are gone, its file is thrown away unless something else uses it, its place stays. Doing so again changes nothing.
     #[tracing::instrument(level = "debug", name = "db.message.recall", skip_all)]
     pub async fn recall(&self, id: MessageId, by: UserId, now: DateTime<Utc>) -> Result<Changed<Message>, Error> {
         let (mut locked, mut message) = self.lock_message(id, now).await?;
@@ -32,10 +32,13 @@ impl Store {
         {
             return Err(refusal.into());
         }
-        if message.content.take().is_none() {
+        let Some(content) = message.content.take() else {
             return Ok(locked.commit(message).await?);
-        }
+        };
         locked.update_message(&mut message).await?;
+        if let Some(attachment) = content.attachment() {
+            locked.discard(&attachment.path, message.seq).await?;
+        }
         locked.append(Change::Recalled { message: Box::new(message.clone()), by }).await?;
         Ok(locked.commit(message).await?)
     }

@@ -11,6 +11,7 @@ use super::{
     Changed, Store,
     locked::Locked,
     row::{GroupRow, group_columns},
+    upload,
 };
 use crate::{
     domain::{Change, Group, GroupPatch, Member, Refusal, Role, must_outrank, must_own},
@@ -135,6 +136,9 @@ impl Store {
             return Ok(locked.commit(record).await?);
         }
         locked.update_record(&mut record).await?;
+        if record.icon != before.icon {
+            upload::show(&mut locked.transaction, group, &record.icon).await?;
+        }
         locked.append(Change::GroupUpdated { by, name: record.name.clone(), icon: record.icon.clone() }).await?;
         Ok(locked.commit(record).await?)
     }

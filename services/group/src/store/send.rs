@@ -1,7 +1,7 @@
 //! Storing messages, many at once: one transaction, a handful of statements, however many senders wait for it. Lists
 //! travel as one JSON parameter, so that each statement is prepared once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chatroom_kit::{
     db::Transaction,
@@ -17,6 +17,7 @@ use super::{
     locked::Locked,
     row::{ReplyRow, all, body, json, role},
     search::indexed_as,
+    upload,
 };
 use crate::{
     domain::{
@@ -66,6 +67,7 @@ impl Store {
         }
         if !rows.is_empty() {
             locked.insert_messages(&json(&rows)?).await?;
+            locked.attach(&stored).await?;
         }
         let epoch = locked.head.epoch.clone();
         locked.transaction.commit().await?;
@@ -129,6 +131,11 @@ impl Locked {
         let answered: HashSet<MessageId> = drafts.iter().filter_map(|draft| draft.reply_to).collect();
         if !answered.is_empty() {
             known.replies = self.replies_among(&answered).await?;
+        }
+        let attached: BTreeSet<_> =
+            drafts.iter().filter_map(|draft| draft.content.attachment()).map(|it| it.path.as_str()).collect();
+        if !attached.is_empty() {
+            known.discarded = upload::hold(&mut self.transaction, &attached).await?;
         }
         Ok(known)
     }

@@ -1,8 +1,10 @@
 //! What the group service's RPCs promise, on both engines, asked through the same clients as in production.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod attachment;
 mod chat;
 mod contact;
+mod files;
 mod hints;
 mod matrix;
 mod pages;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use chatroom_group::Store;
+use chatroom_group::{Links, Store};
 use chatroom_kit::{
     auth::Verifier,
     bus::Bus,
@@ -28,6 +28,8 @@ use chatroom_proto::{
 };
 use tonic::{Code, Request, Response, Status, service::Routes};
 
+use crate::files::Files;
+
 /// The service under test.
 pub(crate) struct World {
     pub(crate) groups: GroupServiceClient<Link>,
@@ -36,6 +38,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
     pub(crate) pages: Pages,
+    pub(crate) files: Files,
     pub(crate) database: FreshDatabase,
 }
 
@@ -43,8 +46,9 @@ pub(crate) async fn open(database: FreshDatabase) -> World {
     let clock = Clock::standing_at(Clock::system().now());
     let tokens = Tokens::new(clock.clone());
     let pages = Pages { records: Arc::default(), verifier: tokens.verifier() };
+    let files = Files::new(tokens.verifier());
     let bus = Bus::local();
-    let group = replica(&database, &pages, &bus, &tokens, &clock).await;
+    let group = replica(&database, &pages, &files, &bus, &tokens, &clock).await;
     World {
         groups: GroupServiceClient::new(group.clone()),
         messages: MessageServiceClient::new(group),
@@ -52,14 +56,23 @@ pub(crate) async fn open(database: FreshDatabase) -> World {
         clock,
         tokens,
         pages,
+        files,
         database,
     }
 }
 
-async fn replica(database: &FreshDatabase, pages: &Pages, bus: &Bus, tokens: &Tokens, clock: &Clock) -> Link {
+async fn replica(
+    database: &FreshDatabase,
+    pages: &Pages,
+    files: &Files,
+    bus: &Bus,
+    tokens: &Tokens,
+    clock: &Clock,
+) -> Link {
     let store = Store::open(&database.url, 8).await.expect("the store opens");
-    let merchant = Link::Local(Routes::new(MerchantServiceServer::new(pages.clone())));
-    Link::Local(chatroom_group::routes(store, merchant, bus.clone(), tokens.verifier(), clock.clone()))
+    let links =
+        Links { merchant: Link::Local(Routes::new(MerchantServiceServer::new(pages.clone()))), file: files.link() };
+    Link::Local(chatroom_group::routes(store, links, bus.clone(), tokens.verifier(), clock.clone()))
 }
 
 /// A request on a user's behalf.
@@ -87,7 +100,8 @@ pub(crate) fn words(text: &str) -> Content {
 impl World {
     /// Another replica of the service on the same database and bus.
     pub(crate) async fn replica(&self) -> MessageServiceClient<Link> {
-        MessageServiceClient::new(replica(&self.database, &self.pages, &self.bus, &self.tokens, &self.clock).await)
+        let replica = replica(&self.database, &self.pages, &self.files, &self.bus, &self.tokens, &self.clock);
+        MessageServiceClient::new(replica.await)
     }
 
     /// A new group of a page, by the page's creator.

@@ -11,5 +11,6 @@ mod order;
 mod read;
 mod search;
 mod send;
+mod upload;
 mod watch;
 mod world;

@@ -30,12 +30,14 @@ const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// RPCs that read, or whose repetition changes nothing: joining twice is joining once.
-const IDEMPOTENT: [&str; 7] = [
+const IDEMPOTENT: [&str; 9] = [
     "/chatroom.user.v1.UserService/GetUser",
     "/chatroom.merchant.v1.MerchantService/GetMerchant",
     "/chatroom.merchant.v1.MerchantService/JoinMerchant",
     "/chatroom.merchant.v1.MerchantService/ListMemberships",
     "/chatroom.group.v1.GroupService/ListGroups",
+    "/chatroom.file.v1.FileService/CheckOwner",
+    "/chatroom.file.v1.FileService/DeleteFile",
     "/chatroom.file.v1.FileService/GetFile",
     "/chatroom.file.v1.FileService/DownloadFile",
 ];
