@@ -63,6 +63,7 @@ fn user() -> User {
         version: 0,
         create_time: TIME,
         update_time: TIME,
+        ..User::default()
     }
 }
 

@@ -19,7 +19,8 @@ use chatroom_kit::{
     rpc,
 };
 use chatroom_proto::user::v1::{
-    GetUserRequest, GetUserResponse, LoginRequest, LoginResponse, RegisterRequest, RegisterResponse, User,
+    BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse, LoginRequest, LoginResponse,
+    RegisterRequest, RegisterResponse, User,
     user_service_client::UserServiceClient,
     user_service_server::{UserService, UserServiceServer},
 };
@@ -54,6 +55,13 @@ impl UserService for Stub {
         let left = request.metadata().get("grpc-timeout").map_or("none", |value| value.to_str().unwrap());
         let user = User { id: left.to_owned(), username: self.name.to_owned(), ..User::default() };
         Ok(Response::new(GetUserResponse { user: Some(user) }))
+    }
+
+    async fn batch_get_users(
+        &self,
+        _: Request<BatchGetUsersRequest>,
+    ) -> Result<Response<BatchGetUsersResponse>, Status> {
+        Err(Status::unimplemented("no test asks"))
     }
 }
 

@@ -23,6 +23,10 @@ pub struct User {
     pub id: UserId,
     /// Its name as its owner wrote it.
     pub username: String,
+    /// What its owner wants to be called; empty where nothing is set.
+    pub nickname: String,
+    /// The path of its owner's picture; empty where none is set.
+    pub avatar: String,
     /// What it may do.
     pub role: Role,
     /// How often the record has been changed.
@@ -98,6 +102,8 @@ mod tests {
         let user = User {
             id: UserId::new(),
             username: "lily".into(),
+            nickname: String::new(),
+            avatar: String::new(),
             role: Role::User,
             version: 0,
             created_at: DateTime::UNIX_EPOCH,

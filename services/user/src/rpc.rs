@@ -1,9 +1,16 @@
 //! The user service's RPCs: each decodes, authorises, decides, stores and encodes.
 
-use chatroom_kit::{auth::Verifier, clock::Clock, fields::RequestId, ids::UserId, wire};
+use chatroom_kit::{
+    auth::Verifier,
+    clock::Clock,
+    error::{Invalid, Problem},
+    fields::RequestId,
+    ids::UserId,
+    wire,
+};
 use chatroom_proto::user::v1::{
-    self as proto, GetUserRequest, GetUserResponse, LoginRequest, LoginResponse, RegisterRequest, RegisterResponse,
-    user_service_server::UserService,
+    self as proto, BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse, LoginRequest,
+    LoginResponse, RegisterRequest, RegisterResponse, user_service_server::UserService,
 };
 use tonic::{Request, Response, Status};
 
@@ -16,6 +23,9 @@ use crate::{
     throttle::Throttle,
     token::Signer,
 };
+
+/// How many accounts can be asked for at once.
+const BATCH_MAX: usize = 200;
 
 pub(crate) struct Service {
     store: Store,
@@ -125,12 +135,31 @@ impl UserService for Service {
         let user = self.store.user(id).await.map_err(Error::from)?.ok_or(Error::UserNotFound)?;
         Ok(Response::new(GetUserResponse { user: Some(encode_user(user)) }))
     }
+
+    async fn batch_get_users(
+        &self,
+        request: Request<BatchGetUsersRequest>,
+    ) -> Result<Response<BatchGetUsersResponse>, Status> {
+        self.verifier.caller(&request).map(drop).or_else(|_| self.verifier.service(&request).map(drop))?;
+        let ids = decode_ids(&request.get_ref().ids)?;
+        let users = self.store.users(&ids).await.map_err(Error::from)?;
+        Ok(Response::new(BatchGetUsersResponse { users: users.into_iter().map(encode_user).collect() }))
+    }
+}
+
+fn decode_ids(ids: &[String]) -> Result<Vec<UserId>, Invalid> {
+    if ids.is_empty() || ids.len() > BATCH_MAX {
+        return Err(Invalid::new("ids", Problem::OutOfRange(1, 200)));
+    }
+    ids.iter().map(|id| UserId::parse("ids", id)).collect()
 }
 
 fn encode_user(user: User) -> proto::User {
     proto::User {
         id: user.id.to_string(),
         username: user.username,
+        nickname: user.nickname,
+        avatar: user.avatar,
         role: encode_role(user.role).into(),
         version: user.version,
         create_time: Some(wire::timestamp(user.created_at)),

@@ -27,7 +27,7 @@ impl Store {
                 "insert into account (id, username, username_key, password_hash, request_id, created_at, updated_at)
                 values ($1, $2, $3, $4, $5, $6, $6)
                 on conflict (username_key) do nothing
-                returning id, username, role, version, created_at, updated_at",
+                returning id, username, nickname, avatar, role, version, created_at, updated_at",
             )
             .bind(UserId::new())
             .bind(new.username.as_str())
@@ -46,7 +46,7 @@ impl Store {
     pub async fn account(&self, username: &Username) -> Result<Option<Account>, sqlx::Error> {
         let row: Option<AccountRow> = on!(&self.db, read pool => {
             sqlx::query_as(
-                "select id, username, role, version, created_at, updated_at, password_hash, request_id
+                "select id, username, nickname, avatar, role, version, created_at, updated_at, password_hash, request_id
                 from account where username_key = $1",
             )
             .bind(username.key())
@@ -60,12 +60,32 @@ impl Store {
     #[tracing::instrument(level = "debug", name = "db.account.select", skip_all, err(level = "debug"))]
     pub async fn user(&self, id: UserId) -> Result<Option<User>, sqlx::Error> {
         let row: Option<UserRow> = on!(&self.db, read pool => {
-            sqlx::query_as("select id, username, role, version, created_at, updated_at from account where id = $1")
-                .bind(id)
-                .fetch_optional(pool)
-                .await
+            sqlx::query_as(
+                "select id, username, nickname, avatar, role, version, created_at, updated_at
+                from account where id = $1",
+            )
+            .bind(id)
+            .fetch_optional(pool)
+            .await
         })?;
         row.map(User::try_from).transpose()
+    }
+
+    /// The accounts without their secrets, in no order; an id of nobody is left out.
+    #[tracing::instrument(level = "debug", name = "db.account.select_many", skip_all, err(level = "debug"))]
+    pub async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, sqlx::Error> {
+        let statement = self.db.sql(
+            "select id, username, nickname, avatar, role, version, created_at, updated_at
+            from account where id in (select value from json_each($1))",
+            "select id, username, nickname, avatar, role, version, created_at, updated_at
+            from account where id in (select json_array_elements_text($1::json))",
+        );
+        // Ids are hex digits, which JSON takes as they are.
+        let ids = ids.iter().map(UserId::to_string).collect::<serde_json::Value>().to_string();
+        let rows: Vec<UserRow> = on!(&self.db, read pool => {
+            sqlx::query_as(statement).bind(ids).fetch_all(pool).await
+        })?;
+        rows.into_iter().map(User::try_from).collect()
     }
 
     /// Makes the user an administrator; nothing where nobody bears the name. One who is an administrator already
@@ -83,7 +103,7 @@ impl Store {
                     version = case when role = $2 then version else version + 1 end,
                     updated_at = case when role = $2 then updated_at else $3 end
                 where username_key = $1
-                returning id, username, role, version, created_at, updated_at",
+                returning id, username, nickname, avatar, role, version, created_at, updated_at",
             )
             .bind(username.key())
             .bind(i16::from(Role::Administrator.number()))
@@ -99,6 +119,8 @@ impl Store {
 struct UserRow {
     id: UserId,
     username: String,
+    nickname: String,
+    avatar: String,
     role: i16,
     version: i32,
     created_at: DateTime<Utc>,
@@ -113,6 +135,8 @@ impl TryFrom<UserRow> for User {
         Ok(Self {
             id: row.id,
             username: row.username,
+            nickname: row.nickname,
+            avatar: row.avatar,
             role: role.ok_or_else(|| sqlx::Error::Decode(format!("there is no role {}", row.role).into()))?,
             version: row.version,
             created_at: row.created_at,

@@ -9,10 +9,11 @@ use chatroom_kit::{
     error::{Reason, reason_of},
     ids::UserId,
     link::Link,
-    testing::{self, FreshDatabase},
+    testing::{self, FreshDatabase, Tokens},
 };
 use chatroom_proto::user::v1::{
-    GetUserRequest, LoginRequest, LoginResponse, RegisterRequest, Role, User, user_service_client::UserServiceClient,
+    BatchGetUsersRequest, GetUserRequest, LoginRequest, LoginResponse, RegisterRequest, Role, User,
+    user_service_client::UserServiceClient,
 };
 use chatroom_user::{Signer, Store, config::Settings};
 use chrono::{DateTime, TimeDelta};
@@ -31,21 +32,26 @@ struct Service {
 impl Service {
     /// One whose clock stands still: where a block begins, it does not end by itself.
     async fn start() -> Self {
-        Self::start_with(Settings {
-            token_ttl: TimeDelta::days(7),
-            password_min_length: 6,
-            login_failures_per_address: 10,
-        })
-        .await
+        Self::start_with(settings()).await
     }
 
     async fn start_with(settings: Settings) -> Self {
-        let database = testing::sqlite();
-        let store = Store::open(&database.url, 4).await.unwrap();
         // Ahead of the machine's clock, by which the verifier's library judges `exp`.
         let clock = Clock::standing_at(Clock::system().now());
         let signer = Signer::from_pem(&Signer::generate().unwrap()).unwrap();
         let verifier = Verifier::new(&signer.jwks(), clock.clone()).unwrap();
+        Self::start_verifying(signer, verifier, clock, settings).await
+    }
+
+    /// One that accepts what `tokens` makes, and no token of its own.
+    async fn start_believing(tokens: &Tokens, clock: Clock) -> Self {
+        let signer = Signer::from_pem(&Signer::generate().unwrap()).unwrap();
+        Self::start_verifying(signer, tokens.verifier(), clock, settings()).await
+    }
+
+    async fn start_verifying(signer: Signer, verifier: Verifier, clock: Clock, settings: Settings) -> Self {
+        let database = testing::sqlite();
+        let store = Store::open(&database.url, 4).await.unwrap();
         let routes = chatroom_user::routes(store.clone(), signer, verifier.clone(), clock.clone(), &settings).unwrap();
         let client = UserServiceClient::new(Link::Local(routes));
         Self { client, store, verifier, clock, _database: database }
@@ -74,6 +80,15 @@ impl Service {
         }
         Ok(self.client.clone().get_user(request).await?.into_inner().user.unwrap())
     }
+
+    async fn batch_get_users(&self, ids: &[String], token: &str) -> Result<Vec<User>, Status> {
+        let request = Tokens::request(token, BatchGetUsersRequest { ids: ids.to_vec() });
+        Ok(self.client.clone().batch_get_users(request).await?.into_inner().users)
+    }
+}
+
+fn settings() -> Settings {
+    Settings { token_ttl: TimeDelta::days(7), password_min_length: 6, login_failures_per_address: 10 }
 }
 
 fn refused<T: std::fmt::Debug>(outcome: Result<T, Status>) -> (Code, Reason) {
@@ -113,6 +128,28 @@ async fn any_signed_in_caller_sees_any_user() {
     let unauthenticated = (Code::Unauthenticated, "UNAUTHENTICATED".to_owned());
     assert_eq!(reason(service.get_user(&lily.id, None).await), unauthenticated);
     assert_eq!(reason(service.get_user(&lily.id, Some("x")).await), unauthenticated);
+}
+
+#[tokio::test]
+async fn many_users_are_answered_at_once_to_users_and_services() {
+    let service = Service::start().await;
+    let lily = service.register("lily", "123456", "").await.unwrap();
+    let rose = service.register("rose", "123456", "").await.unwrap();
+    let token = service.login("rose", "123456").await.unwrap().token;
+    let ids = [&lily.id, &UserId::new().to_string(), &rose.id, &lily.id].map(String::clone);
+    let mut users = service.batch_get_users(&ids, &token).await.unwrap();
+    users.sort_by(|one, other| one.username.cmp(&other.username));
+    assert_eq!(users, [lily.clone(), rose]);
+
+    let peer = Tokens::new(service.clock.clone());
+    let service = Service::start_believing(&peer, service.clock).await;
+    let ids = [lily.id];
+    assert_eq!(service.batch_get_users(&ids, &peer.service("gateway")).await.unwrap(), []);
+    assert_eq!(reason(service.batch_get_users(&ids, "x").await).0, Code::Unauthenticated);
+    for ids in [vec![], vec![UserId::new().to_string(); 201], vec!["lily".into()]] {
+        let (code, reason) = refused(service.batch_get_users(&ids, &peer.service("gateway")).await);
+        assert_eq!((code, reason.metadata["field"].as_str()), (Code::InvalidArgument, "ids"));
+    }
 }
 
 #[tokio::test]

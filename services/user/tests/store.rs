@@ -17,6 +17,7 @@ on_both_engines!(
     concurrent_registrations_of_one_name_open_one_account,
     concurrent_repetitions_of_a_request_open_one_account,
     concurrent_registrations_of_many_names_open_them_all,
+    many_accounts_are_found_at_once,
     an_administrator_is_made_once,
     an_unknown_user_is_made_nothing,
     text_is_stored_literally,
@@ -99,6 +100,16 @@ async fn concurrent_registrations_of_many_names_open_them_all(fresh: Fresh) {
     });
     let opened = future::join_all(registrations).await.into_iter().filter_map(Result::unwrap);
     assert_eq!(opened.map(|user| user.id).collect::<HashSet<_>>().len(), 50);
+}
+
+async fn many_accounts_are_found_at_once(fresh: Fresh) {
+    let lily = fresh.store.open_account(&account("lily"), noon()).await.unwrap().unwrap();
+    let rose = fresh.store.open_account(&account("rose"), noon()).await.unwrap().unwrap();
+    fresh.store.open_account(&account("iris"), noon()).await.unwrap().unwrap();
+    let mut found = fresh.store.users(&[rose.id, UserId::new(), lily.id, rose.id]).await.unwrap();
+    found.sort_by(|one, other| one.username.cmp(&other.username));
+    assert_eq!(found, [lily, rose]);
+    assert_eq!(fresh.store.users(&[]).await.unwrap(), []);
 }
 
 async fn an_administrator_is_made_once(fresh: Fresh) {

@@ -86,7 +86,16 @@ impl Bench {
 
 fn user() -> User {
     let now = Clock::system().now();
-    User { id: UserId::new(), username: "lily".into(), role: Role::User, version: 0, created_at: now, updated_at: now }
+    User {
+        id: UserId::new(),
+        username: "lily".into(),
+        nickname: String::new(),
+        avatar: String::new(),
+        role: Role::User,
+        version: 0,
+        created_at: now,
+        updated_at: now,
+    }
 }
 
 fn encoded(part: &Value) -> String {

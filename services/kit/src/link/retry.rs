@@ -30,8 +30,9 @@ const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// RPCs that read, or whose repetition changes nothing: joining twice is joining once.
-const IDEMPOTENT: [&str; 9] = [
+const IDEMPOTENT: &[&str] = &[
     "/chatroom.user.v1.UserService/GetUser",
+    "/chatroom.user.v1.UserService/BatchGetUsers",
     "/chatroom.merchant.v1.MerchantService/GetMerchant",
     "/chatroom.merchant.v1.MerchantService/JoinMerchant",
     "/chatroom.merchant.v1.MerchantService/ListMemberships",
