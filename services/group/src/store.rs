@@ -5,6 +5,7 @@ mod conversation;
 mod event;
 mod group;
 mod history;
+mod insert;
 mod locked;
 mod member;
 mod message;

@@ -104,7 +104,7 @@ fn may_send(
     if draft.sender.user().is_none() {
         head.must_be_open()?;
     } else {
-        let standing = standing.ok_or(Refusal::NotGroupMember)?;
+        let standing = standing.ok_or(head.kind.outsider())?;
         standing.may_speak(head, now)?;
         if draft.mentions.all && standing.role == Role::Member {
             return Err(Refusal::RoleTooLow);

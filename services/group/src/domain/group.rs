@@ -26,6 +26,14 @@ impl GroupKind {
         }
     }
 
+    /// What someone who is not in such a group is told: not even that a customer-service conversation is there.
+    pub fn outsider(self) -> Refusal {
+        match self {
+            Self::Chat => Refusal::NotGroupMember,
+            Self::Service => Refusal::GroupNotFound,
+        }
+    }
+
     /// Reads what is stored.
     pub fn from_number(number: i32) -> Option<Self> {
         match number {

@@ -6,7 +6,7 @@ use chatroom_kit::{
 };
 use chrono::{DateTime, Utc};
 
-use super::{Group, GroupKind, Refusal, group::parse_token};
+use super::{Group, Refusal, group::parse_token};
 
 /// What a [`MemberId`] names.
 pub enum MemberKind {}
@@ -82,11 +82,7 @@ pub struct Access {
 impl Access {
     /// Outsiders see nothing of what is said, nor that a customer-service conversation is there.
     pub fn must_be_member(&self) -> Result<&Member, Refusal> {
-        let refusal = match self.group.kind {
-            GroupKind::Chat => Refusal::NotGroupMember,
-            GroupKind::Service => Refusal::GroupNotFound,
-        };
-        self.member.as_ref().ok_or(refusal)
+        self.member.as_ref().ok_or(self.group.kind.outsider())
     }
 }
 

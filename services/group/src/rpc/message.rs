@@ -140,7 +140,9 @@ impl MessageService for Service {
         let MarkReadRequest { group, seq } = request.get_ref();
         let (group, seq) = (GroupId::parse("group", group)?, decode::place("seq", *seq)?);
         let Some(read) = self.store.read(group, caller.id, seq).await.map_err(Error::from)? else {
-            self.access(group, caller.id).await?;
+            let access = self.access(group, caller.id).await?;
+            access.must_be_member().map_err(Error::from)?;
+            // They have joined just now: nothing of what they say they have read was theirs to read.
             return Err(Error::from(Refusal::NotGroupMember).into());
         };
         if read.moved {

@@ -47,12 +47,14 @@ impl Store {
     #[tracing::instrument(level = "debug", name = "db.member.delete", skip_all)]
     pub async fn leave(&self, group: GroupId, user: UserId, now: DateTime<Utc>) -> Result<Changed<()>, Error> {
         let mut locked = self.lock(group, now).await?;
-        let Some(member) = locked.member(user).await? else {
+        let member = locked.member(user).await?;
+        if locked.head.kind == GroupKind::Service {
+            let refusal = member.map_or(Refusal::GroupNotFound, |_| Refusal::ServiceConversation);
+            return Err(refusal.into());
+        }
+        let Some(member) = member else {
             return Ok(locked.commit(()).await?);
         };
-        if locked.head.kind == GroupKind::Service {
-            return Err(Refusal::ServiceConversation.into());
-        }
         if member.role == Role::Owner {
             return Err(Refusal::OwnerCannotLeave.into());
         }

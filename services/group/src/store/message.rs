@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Change, Content, Message, MessageId, Refusal, Role, Sender, Standing, edit_refusal, recall_refusal, terms,
+        Change, Content, GroupKind, Member, Message, MessageId, Refusal, Role, Sender, Standing, edit_refusal,
+        recall_refusal, terms,
     },
     error::Error,
 };
@@ -25,7 +26,7 @@ impl Store {
     #[tracing::instrument(level = "debug", name = "db.message.recall", skip_all)]
     pub async fn recall(&self, id: MessageId, by: UserId, now: DateTime<Utc>) -> Result<Changed<Message>, Error> {
         let (mut locked, mut message) = self.lock_message(id, now).await?;
-        let member = locked.member(by).await?.ok_or(Refusal::NotGroupMember)?;
+        let member = locked.member_of_message(by).await?;
         let sender_role = locked.sender_role(&message.sender).await?;
         if message.content.is_some()
             && let Some(refusal) = recall_refusal(&message, by, member.role, sender_role, now)
@@ -53,7 +54,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Changed<Message>, Error> {
         let (mut locked, mut message) = self.lock_message(id, now).await?;
-        let member = locked.member(by).await?.ok_or(Refusal::NotGroupMember)?;
+        let member = locked.member_of_message(by).await?;
         if let Some(refusal) = edit_refusal(&message, by, now) {
             return Err(refusal.into());
         }
@@ -81,6 +82,15 @@ impl Store {
 }
 
 impl Locked {
+    /// The membership of someone who names a message: to outsiders, one of a customer-service conversation is not there.
+    async fn member_of_message(&mut self, user: UserId) -> Result<Member, Error> {
+        let refusal = match self.head.kind {
+            GroupKind::Chat => Refusal::NotGroupMember,
+            GroupKind::Service => Refusal::MessageNotFound,
+        };
+        Ok(self.member(user).await?.ok_or(refusal)?)
+    }
+
     /// The role of a message's sender, where they are a member still.
     async fn sender_role(&mut self, sender: &Sender) -> Result<Option<Role>, sqlx::Error> {
         match sender.user() {

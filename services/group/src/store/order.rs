@@ -162,7 +162,7 @@ impl Store {
 impl Locked {
     /// The role of someone who must be a member.
     async fn role(&mut self, user: UserId) -> Result<Role, Error> {
-        Ok(self.member(user).await?.ok_or(Refusal::NotGroupMember)?.role)
+        Ok(self.member(user).await?.ok_or(self.head.kind.outsider())?.role)
     }
 
     /// The role of a member who wants to change something, which a dismissed group does not.

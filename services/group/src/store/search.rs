@@ -7,6 +7,7 @@ use chatroom_kit::{
     db::{Db, Transaction},
     ids::GroupId,
 };
+use sqlx::PgPool;
 
 use super::{
     Store,
@@ -17,7 +18,10 @@ use crate::domain::{Content, Message, Query};
 /// How many messages one search compares at most; it goes on from there when it is asked again.
 const COMPARED_MAX: usize = 2000;
 /// How many messages are read at a time.
-const READ_AT_ONCE: i64 = 200;
+const READ_AT_ONCE: i64 = 64;
+/// How many messages PostgreSQL looks through before it asks its index, which answers all that there are: what is said
+/// often is found among the last ones.
+const LOOKED_THROUGH: i64 = 4096;
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,23 +86,51 @@ impl Store {
                 .await?
             }
             Db::Postgres(pool) => {
-                // Materialised: the planner cannot know how rare the bigrams are, and would walk the whole group.
-                sqlx::query_as(select_messages!(
-                    "(with found as materialized (
-                        select seq from message where terms @> $2::bigint[] and group_id = $1 and seq < $3
-                    ) select seq as found_seq from found order by seq desc limit $4) w cross join",
-                    "where t.group_id = $1 and t.seq = w.found_seq order by t.seq desc"
-                ))
-                .bind(group)
-                .bind(array(&query.terms))
-                .bind(before)
-                .bind(READ_AT_ONCE)
-                .fetch_all(pool)
-                .await?
+                let terms = array(&query.terms);
+                let recent = recent(pool, group, &terms, before).await?;
+                if recent.len() == usize::try_from(READ_AT_ONCE).unwrap_or(usize::MAX) {
+                    recent
+                } else {
+                    indexed(pool, group, &terms, before).await?
+                }
             }
         };
         all(rows)
     }
+}
+
+/// The newest messages that have these bigrams, among the last before a place.
+async fn recent(pool: &PgPool, group: GroupId, terms: &str, before: i64) -> Result<Vec<MessageRow>, sqlx::Error> {
+    sqlx::query_as(select_messages!(
+        "(with last as materialized (
+            select seq, terms from message where group_id = $1 and seq < $3 order by seq desc limit $5
+        ) select seq as found_seq from last where terms @> $2::bigint[] order by seq desc limit $4) w cross join",
+        "where t.group_id = $1 and t.seq = w.found_seq order by t.seq desc"
+    ))
+    .bind(group)
+    .bind(terms)
+    .bind(before)
+    .bind(READ_AT_ONCE)
+    .bind(LOOKED_THROUGH)
+    .fetch_all(pool)
+    .await
+}
+
+/// The newest messages that have these bigrams, among all before a place.
+async fn indexed(pool: &PgPool, group: GroupId, terms: &str, before: i64) -> Result<Vec<MessageRow>, sqlx::Error> {
+    // Materialised: the planner cannot know how rare the bigrams are, and would walk the whole group.
+    sqlx::query_as(select_messages!(
+        "(with found as materialized (
+            select seq from message where terms @> $2::bigint[] and group_id = $1 and seq < $3
+        ) select seq as found_seq from found order by seq desc limit $4) w cross join",
+        "where t.group_id = $1 and t.seq = w.found_seq order by t.seq desc"
+    ))
+    .bind(group)
+    .bind(terms)
+    .bind(before)
+    .bind(READ_AT_ONCE)
+    .fetch_all(pool)
+    .await
 }
 
 /// Bigrams as this engine's index takes them.

@@ -1,10 +1,9 @@
-//! Storing messages, many at once: one transaction, a handful of statements, however many senders wait for it. Lists
-//! travel as one JSON parameter, so that each statement is prepared once.
+//! Storing messages, many at once: one transaction, however many senders wait for it. Lists travel as one JSON
+//! parameter, so that each statement is prepared once.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chatroom_kit::{
-    db::Transaction,
     ids::{GroupId, UserId},
     on,
 };
@@ -14,15 +13,14 @@ use sqlx::FromRow;
 
 use super::{
     Store,
+    insert::NewRow,
     locked::Locked,
-    row::{ReplyRow, all, body, json, role},
+    row::{ReplyRow, all, json, role},
     search::indexed_as,
     upload,
 };
 use crate::{
-    domain::{
-        Change, Draft, Event, Known, Message, MessageId, Place, Refusal, Reply, Standing, Terms, Verdict, judge, terms,
-    },
+    domain::{Change, Draft, Event, Known, Message, MessageId, Refusal, Reply, Standing, Terms, Verdict, judge, terms},
     error::Error,
 };
 
@@ -61,12 +59,12 @@ impl Store {
         for ((verdict, draft), terms) in verdicts.iter().zip(drafts).zip(&indexed) {
             if let Verdict::Accepted(place) = verdict {
                 let message = message(group, draft, place.seq, &known, now);
-                rows.push(NewRow::new(&message, draft, *place, indexed_as(&locked.transaction, terms))?);
+                rows.push(NewRow::new(&message, *place, indexed_as(&locked.transaction, terms))?);
                 stored.push(message);
             }
         }
         if !rows.is_empty() {
-            locked.insert_messages(&json(&rows)?).await?;
+            locked.insert_messages(&rows).await?;
             locked.attach(&stored).await?;
         }
         let epoch = locked.head.epoch.clone();
@@ -193,68 +191,7 @@ impl Locked {
         let replies: Vec<Reply> = all(rows)?;
         Ok(replies.into_iter().map(|reply| (reply.id, reply)).collect())
     }
-
-    /// Writes messages, their events, the words they are found by, and where the group stands after them.
-    async fn insert_messages(&mut self, rows: &str) -> Result<(), sqlx::Error> {
-        let (group, now) = (self.head.group, self.now);
-        match &mut self.transaction {
-            Transaction::Sqlite(connection) => {
-                let connection = &mut **connection;
-                sqlx::query(SQLITE_MESSAGES).bind(group).bind(rows).bind(now).execute(&mut *connection).await?;
-                sqlx::query(SQLITE_EVENTS).bind(group).bind(rows).bind(now).execute(&mut *connection).await?;
-                sqlx::query(SQLITE_TERMS).bind(group).bind(rows).execute(&mut *connection).await?;
-            }
-            Transaction::Postgres(connection) => {
-                sqlx::query(POSTGRES_MESSAGES).bind(group).bind(rows).bind(now).execute(&mut **connection).await?;
-            }
-        }
-        on!(&mut self.transaction, within connection => {
-            sqlx::query(
-                "update chat_group set head_seq = $2, message_count = $3, last_seq = $4, active_at = $5 where id = $1",
-            )
-            .bind(group)
-            .bind(self.head.seq)
-            .bind(self.head.number)
-            .bind(self.head.last_seq)
-            .bind(now)
-            .execute(&mut *connection)
-            .await
-            .map(drop)
-        })
-    }
 }
-
-const SQLITE_MESSAGES: &str = "
-    insert into message
-        (id, group_id, seq, number, own_number, sender, client_id, kind, body, reply_seq, mentions, created_at, updated_at)
-    select value ->> 'id', $1, value ->> 'seq', value ->> 'number', value ->> 'own_number', value ->> 'sender',
-        value ->> 'client_id', value ->> 'kind', value ->> 'body', value ->> 'reply_seq', value ->> 'mentions', $3, $3
-    from json_each($2)";
-
-const SQLITE_EVENTS: &str = "
-    insert into event (group_id, seq, kind, message_seq, created_at)
-    select $1, value ->> 'seq', 0, value ->> 'seq', $3 from json_each($2)";
-
-const SQLITE_TERMS: &str = "
-    insert into message_terms (rowid, terms)
-    select t.position, a.value ->> 'terms'
-    from json_each($2) a join message t on t.group_id = $1 and t.seq = a.value ->> 'seq'";
-
-/// Messages with their words, and their events, at once.
-const POSTGRES_MESSAGES: &str = "
-    with a as (
-        select * from json_to_recordset($2::json) as a (
-            id text, seq bigint, number bigint, own_number bigint, sender text, client_id text, kind integer, body text,
-            reply_seq bigint, mentions text, terms text
-        )
-    ), said as (
-        insert into message
-            (id, group_id, seq, number, own_number, sender, client_id, kind, body, reply_seq, mentions, terms, created_at,
-            updated_at)
-        select id, $1, seq, number, own_number, sender, client_id, kind, body, reply_seq, mentions, terms::bigint[], $3, $3
-        from a
-    )
-    insert into event (group_id, seq, kind, message_seq, created_at) select $1, seq, 0, seq, $3 from a";
 
 /// A draft, as the database is asked about it.
 #[derive(Serialize)]
@@ -270,41 +207,6 @@ struct SenderRow {
     role: Option<i32>,
     mute_until: Option<DateTime<Utc>>,
     sent: Option<i64>,
-}
-
-/// A message, as the database is given it.
-#[derive(Serialize)]
-struct NewRow {
-    id: String,
-    seq: i64,
-    number: i64,
-    own_number: i64,
-    sender: String,
-    client_id: String,
-    kind: i32,
-    body: String,
-    reply_seq: Option<i64>,
-    mentions: Option<String>,
-    terms: String,
-}
-
-impl NewRow {
-    fn new(message: &Message, draft: &Draft, place: Place, terms: String) -> Result<Self, sqlx::Error> {
-        let names = draft.mentions.names();
-        Ok(Self {
-            id: message.id.to_string(),
-            seq: place.seq,
-            number: place.number,
-            own_number: place.own_number,
-            sender: draft.sender.to_string(),
-            client_id: message.client_id.clone(),
-            kind: message.kind.number(),
-            body: body(&draft.content)?,
-            reply_seq: message.reply_to.as_ref().map(|reply| reply.seq),
-            mentions: if names.is_empty() { None } else { Some(json(&names)?) },
-            terms,
-        })
-    }
 }
 
 fn message(group: GroupId, draft: &Draft, seq: i64, known: &Known, now: DateTime<Utc>) -> Message {

@@ -1,6 +1,6 @@
 //! Conversations with a page's customer service.
 
-use chatroom_group::domain::{Contact, GroupKind, Role};
+use chatroom_group::domain::{Contact, Content, GroupKind, Refusal, Role};
 use chatroom_kit::{
     ids::{MerchantId, UserId},
     on_both_engines,
@@ -60,6 +60,16 @@ async fn it_is_private(fresh: Fresh) {
     assert!(fresh.store.groups(contact.merchant, contact.user, None, 10).await.unwrap().is_empty());
     let joined = fresh.store.join(group, UserId::new(), Role::Member, noon()).await.unwrap_err();
     assert_eq!(reason(joined), "GROUP_NOT_FOUND");
+    // Whatever an outsider tries, it is not there.
+    let message = fresh.say(group, contact.user, "a", "在吗？").await;
+    let (store, outsider) = (&fresh.store, UserId::new());
+    assert_eq!(fresh.send(group, text(outsider, "a", "你好")).await, Err(Refusal::GroupNotFound));
+    assert_eq!(reason(store.leave(group, outsider, noon()).await.unwrap_err()), "GROUP_NOT_FOUND");
+    assert_eq!(reason(store.mute_all(group, outsider, true, noon()).await.unwrap_err()), "GROUP_NOT_FOUND");
+    assert_eq!(reason(store.dismiss(group, outsider, noon()).await.unwrap_err()), "GROUP_NOT_FOUND");
+    assert_eq!(reason(store.recall(message.id, outsider, noon()).await.unwrap_err()), "MESSAGE_NOT_FOUND");
+    let words = Content::text("改").unwrap();
+    assert_eq!(reason(store.edit(message.id, outsider, &words, noon()).await.unwrap_err()), "MESSAGE_NOT_FOUND");
 }
 
 async fn its_members_stay(fresh: Fresh) {
