@@ -23,6 +23,20 @@ pub(crate) struct Envelope<T> {
     code: u16,
 }
 
+/// A success that has nothing to tell.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EmptyEnvelope {
+    /// Nothing.
+    #[schema(value_type = ())]
+    data: (),
+    /// A word or sentence for the user.
+    #[schema(example = "success")]
+    msg: &'static str,
+    /// The HTTP status.
+    #[schema(example = 200)]
+    code: u16,
+}
+
 /// A refusal.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ErrorEnvelope<'a> {
@@ -48,6 +62,11 @@ pub(crate) fn success(data: impl Serialize) -> Response {
 /// The answer to what has been done, in words of its own.
 pub(crate) fn success_saying(msg: &'static str, data: impl Serialize) -> Response {
     answer(StatusCode::OK, json(&Envelope { data, msg, code: StatusCode::OK.as_u16() }))
+}
+
+/// The answer to what has been done, where there is nothing to tell.
+pub(crate) fn done() -> Response {
+    answer(StatusCode::OK, json(&EmptyEnvelope { data: (), msg: SUCCESS, code: StatusCode::OK.as_u16() }))
 }
 
 /// What has not been done, as the body of an answer.

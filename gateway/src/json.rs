@@ -37,7 +37,7 @@ fn scan(text: &str) -> Result<Object<'_>, Malformed> {
 /// Why a document is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed {
-    /// The field of the outermost object that is at fault, where there is one that can be named.
+    /// The field at fault, where there is one that can be named; `content.text` is a field of the field `content`.
     pub(crate) field: Option<Box<str>>,
     /// What is wrong.
     pub(crate) fault: Fault,
@@ -66,8 +66,17 @@ pub(crate) enum Fault {
 }
 
 impl Malformed {
-    fn whole(fault: Fault) -> Self {
+    pub(crate) fn whole(fault: Fault) -> Self {
         Self { field: None, fault }
+    }
+
+    /// The same fault as seen from the object whose field `name` has it.
+    pub(crate) fn within(self, name: &str) -> Self {
+        let field = match self.field {
+            Some(inner) => format!("{name}.{inner}").into(),
+            None => name.into(),
+        };
+        Self { field: Some(field), ..self }
     }
 }
 
@@ -81,6 +90,17 @@ mod tests {
     struct Request {
         name: String,
         count: Option<i32>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Nested {
+        content: Content,
+        names: Option<Vec<String>>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Content {
+        text: String,
     }
 
     fn fault(document: impl AsRef<[u8]>) -> (Fault, Option<String>) {
@@ -146,6 +166,27 @@ mod tests {
         for value in ["1.5", r#""1""#, "2147483648", "-9e3", "18446744073709551616", "[1]"] {
             let document = format!(r#"{{"name":"a","count":{value}}}"#);
             assert_eq!(fault(document), in_field(Fault::WrongType, "count"), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_nested_is_read_as_strictly() {
+        let nested = |document: &str| parse::<Nested>(document.as_bytes());
+        let read = nested(r#"{"content":{"text":"你\n","x":[{}]},"names":["a","b"]}"#).unwrap();
+        let names = Some(vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(read, Nested { content: Content { text: "你\n".to_owned() }, names });
+        let refused =
+            |document: &str| nested(document).map_err(|it| (it.fault, it.field.unwrap_or_default().into_string()));
+        for (document, fault, field) in [
+            (r#"{"content":{}}"#, Fault::Missing, "content.text"),
+            (r#"{"content":{"text":1}}"#, Fault::WrongType, "content.text"),
+            (r#"{"content":["a"]}"#, Fault::WrongType, "content"),
+            (r#"{"content":"a"}"#, Fault::WrongType, "content"),
+            (r#"{"content":{"text":"a","text":"b"}}"#, Fault::Duplicate, "content"),
+            (r#"{"content":{"text":"a"},"names":[1]}"#, Fault::WrongType, "names"),
+            (r#"{"content":{"text":"a"},"names":{"0":"a"}}"#, Fault::WrongType, "names"),
+        ] {
+            assert_eq!(refused(document), Err((fault, field.to_owned())), "{document}");
         }
     }
 

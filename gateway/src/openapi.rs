@@ -33,7 +33,8 @@ const BEARER: &str = "bearer";
     tags(
         (name = "user", description = "Accounts and tokens"),
         (name = "merchant", description = "Merchant pages (商页)"),
-        (name = "group", description = "Group chats (群聊)"),
+        (name = "group", description = "Group chats (群聊) and their members"),
+        (name = "message", description = "What is said in groups"),
         (name = "upload", description = "Files"),
         (name = "operation", description = "For operators and other services")
     )
@@ -72,6 +73,15 @@ impl IntoResponses for WrongBody {
             ("400", "`INVALID_ARGUMENT`: `msg` names the field"),
             ("413", "`PAYLOAD_TOO_LARGE`: the body has more than 64 KiB"),
         ])
+    }
+}
+
+/// A query string that is not what the route takes.
+pub(crate) struct WrongQuery;
+
+impl IntoResponses for WrongQuery {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        refusals([("400", "`INVALID_ARGUMENT`: `msg` names the parameter")])
     }
 }
 

@@ -1,11 +1,13 @@
 //! The routes, put together. Each module owns a service's routes and what they look like in JSON.
 
+mod conversation;
 mod docs;
 mod download;
 mod group;
 mod health;
 mod keys;
 mod merchant;
+mod message;
 mod upload;
 mod user;
 
@@ -36,6 +38,8 @@ pub(crate) fn router(app: &App, origins: &Origins) -> anyhow::Result<Router> {
         .merge(user::routes())
         .merge(merchant::routes())
         .merge(group::routes())
+        .merge(conversation::routes())
+        .merge(message::routes())
         .merge(upload::routes())
         .merge(download::routes())
         .merge(keys::routes())

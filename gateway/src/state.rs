@@ -6,11 +6,12 @@ use std::sync::Arc;
 use chatroom_kit::{auth::Verifier, link::Link};
 use chatroom_proto::{
     file::v1::file_service_client::FileServiceClient, group::v1::group_service_client::GroupServiceClient,
-    merchant::v1::merchant_service_client::MerchantServiceClient, user::v1::user_service_client::UserServiceClient,
+    merchant::v1::merchant_service_client::MerchantServiceClient,
+    message::v1::message_service_client::MessageServiceClient, user::v1::user_service_client::UserServiceClient,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Gateway, address::TrustedProxies, limit::Limits};
+use crate::{Gateway, address::TrustedProxies, chat::people::Directory, limit::Limits};
 
 /// What every handler works with. Clones share it.
 pub(crate) type App = Arc<Shared>;
@@ -20,9 +21,12 @@ pub(crate) struct Shared {
     user: UserServiceClient<Link>,
     merchant: MerchantServiceClient<Link>,
     group: GroupServiceClient<Link>,
+    message: MessageServiceClient<Link>,
     /// The way to the file service: an upload goes it in its own manner.
     pub(crate) file_link: Link,
     file: FileServiceClient<Link>,
+    /// Who the people of the chat are.
+    pub(crate) directory: Directory,
     /// What verifies the callers' tokens.
     pub(crate) verifier: Verifier,
     /// The standing limits.
@@ -35,9 +39,13 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(gateway: Gateway, stop: CancellationToken) -> Self {
+        let user = UserServiceClient::new(gateway.user);
         Self {
-            user: UserServiceClient::new(gateway.user),
+            directory: Directory::new(user.clone()),
+            user,
             merchant: MerchantServiceClient::new(gateway.merchant),
+            // The group service speaks both contracts.
+            message: MessageServiceClient::new(gateway.group.clone()),
             group: GroupServiceClient::new(gateway.group),
             file: FileServiceClient::new(gateway.file.clone()),
             file_link: gateway.file,
@@ -60,6 +68,10 @@ impl Shared {
 
     pub(crate) fn group(&self) -> GroupServiceClient<Link> {
         self.group.clone()
+    }
+
+    pub(crate) fn message(&self) -> MessageServiceClient<Link> {
+        self.message.clone()
     }
 
     pub(crate) fn file(&self) -> FileServiceClient<Link> {

@@ -1,5 +1,9 @@
-//! How ids, times and roles are written in answers.
+//! How ids, times and roles are written in answers, and times read from requests.
 
+use chatroom_kit::{
+    error::{Invalid, Problem},
+    wire,
+};
 use chatroom_proto::user::v1::Role;
 use chrono::{DateTime, SecondsFormat};
 use prost_types::Timestamp;
@@ -17,6 +21,18 @@ pub(crate) struct Id<'a>(pub(crate) &'a str);
 #[schema(value_type = String, format = DateTime, pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$",
          example = "2023-08-21T04:16:53.765Z")]
 pub(crate) struct Time(Option<Timestamp>);
+
+/// Reads the moment in the request field `field`, as ISO 8601 writes it.
+pub(crate) fn moment(field: &'static str, text: &str) -> Result<Timestamp, Invalid> {
+    let moment = DateTime::parse_from_rfc3339(text).map_err(|_| Invalid::new(field, Problem::Malformed))?;
+    Ok(wire::timestamp(moment.to_utc()))
+}
+
+impl From<Timestamp> for Time {
+    fn from(timestamp: Timestamp) -> Self {
+        Self(Some(timestamp))
+    }
+}
 
 impl From<Option<Timestamp>> for Time {
     fn from(timestamp: Option<Timestamp>) -> Self {

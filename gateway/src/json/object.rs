@@ -3,7 +3,10 @@
 use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::{
-    de::{self, DeserializeSeed, Deserializer, IntoDeserializer as _, MapAccess, Visitor, value::StrDeserializer},
+    de::{
+        self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor,
+        value::{SeqDeserializer, StrDeserializer},
+    },
     forward_to_deserialize_any,
 };
 
@@ -20,14 +23,17 @@ pub(super) struct Object<'de> {
     names: HashSet<Cow<'de, str>>,
 }
 
-/// A checked value. Requests are made of texts and whole numbers; the rest need not be kept.
+/// A checked value.
 pub(super) enum Value<'de> {
     Null,
     Bool(bool),
     Integer(i64),
+    /// A number that is not a whole one of 64 bits: no request has one.
+    OtherNumber,
     Text(Cow<'de, str>),
-    /// An array, an object, or a number that is not a whole one of 64 bits.
-    Other,
+    Array(Vec<Value<'de>>),
+    /// Boxed: most values are small.
+    Object(Box<Object<'de>>),
 }
 
 impl<'de> Object<'de> {
@@ -83,7 +89,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
             return Err(Malformed::whole(Fault::Syntax));
         };
         // Only a field of the request's own type can fail, so the name is one of ours.
-        seed.deserialize(value).map_err(|malformed| Malformed { field: Some(name.into()), ..malformed })
+        seed.deserialize(value).map_err(|malformed| malformed.within(&name))
     }
 }
 
@@ -97,7 +103,22 @@ impl<'de> Deserializer<'de> for Value<'de> {
             Self::Integer(value) => visitor.visit_i64(value),
             Self::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
             Self::Text(Cow::Owned(text)) => visitor.visit_string(text),
-            Self::Other => Err(Malformed::whole(Fault::WrongType)),
+            Self::OtherNumber => Err(Malformed::whole(Fault::WrongType)),
+            Self::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.into_iter())),
+            Self::Object(object) => object.deserialize_any(visitor),
+        }
+    }
+
+    /// A derived struct would take an array, too, whose items it takes for its fields.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Malformed> {
+        match self {
+            Self::Object(object) => object.deserialize_any(visitor),
+            _ => Err(Malformed::whole(Fault::WrongType)),
         }
     }
 
@@ -114,7 +135,15 @@ impl<'de> Deserializer<'de> for Value<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier
+        newtype_struct seq tuple tuple_struct map enum identifier
+    }
+}
+
+impl<'de> IntoDeserializer<'de, Malformed> for Value<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
     }
 }
 
@@ -125,6 +154,10 @@ impl de::Error for Malformed {
 
     fn missing_field(field: &'static str) -> Self {
         Self { field: Some(field.into()), fault: Fault::Missing }
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self { field: Some(field.into()), fault: Fault::Duplicate }
     }
 }
 

@@ -1,9 +1,8 @@
-//! The pass over a JSON document that checks every value in it and keeps those of the outermost object.
+//! The pass over a JSON document that checks every value in it.
 
 use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
-    collections::HashSet,
     fmt,
 };
 
@@ -184,11 +183,11 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Value<'de>, E> {
-        Ok(i64::try_from(value).map_or(Value::Other, Value::Integer))
+        Ok(i64::try_from(value).map_or(Value::OtherNumber, Value::Integer))
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
+        Ok(Value::OtherNumber)
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Value<'de>, E> {
@@ -201,19 +200,23 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value<'de>, A::Error> {
         self.check_level()?;
-        while sequence.next_element_seed(self.inner())?.is_some() {}
-        Ok(Value::Other)
+        let mut items = Vec::new();
+        while let Some(item) = sequence.next_element_seed(self.inner())? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
         self.check_level()?;
-        let mut keys = HashSet::new();
+        let mut object = Object::default();
         while let Some(key) = map.next_key_seed(TextSeed(self.tracker))? {
-            if !keys.insert(key) {
+            if object.has(&key) {
                 return Err(self.tracker.refuse(Fault::Duplicate));
             }
-            map.next_value_seed(self.inner())?;
+            let value = map.next_value_seed(self.inner())?;
+            object.insert(key, value);
         }
-        Ok(Value::Other)
+        Ok(Value::Object(Box::new(object)))
     }
 }

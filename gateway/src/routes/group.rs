@@ -1,5 +1,8 @@
 //! Group chats (群聊) of merchant pages: `/h5/group*`.
 
+mod membership;
+mod order;
+
 use axum::{extract::State, response::Response};
 use chatroom_kit::{auth::Caller, link::repeatable};
 use chatroom_proto::group::v1::{CreateGroupRequest, Group, ListGroupsRequest, ListedGroup};
@@ -23,7 +26,18 @@ use crate::{
 const PAGE_MAX: i32 = 400;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(create))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(create))
+        .routes(routes!(membership::join))
+        .routes(routes!(membership::leave))
+        .routes(routes!(membership::members))
+        .routes(routes!(order::remove))
+        .routes(routes!(order::mute))
+        .routes(routes!(order::set_admin))
+        .routes(routes!(order::mute_all))
+        .routes(routes!(order::update))
+        .routes(routes!(order::dismiss))
 }
 
 /// Whose groups to list.

@@ -1,5 +1,7 @@
 //! Merchant pages (商页): `/h5/merchant*`.
 
+mod service;
+
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
     response::Response,
@@ -8,13 +10,11 @@ use chatroom_kit::{
     auth::Caller,
     error::{Invalid, Problem},
     link::repeatable,
-    wire,
 };
 use chatroom_proto::merchant::v1::{
     CreateMerchantRequest, IssueActivationCodesRequest, JoinMerchantRequest, ListMembershipsRequest, Membership,
     Merchant,
 };
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -28,7 +28,7 @@ use crate::{
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody},
     state::App,
-    value::{Id, Time},
+    value::{Id, Time, moment},
 };
 
 /// How many memberships an answer has at most where the client does not say.
@@ -39,7 +39,12 @@ const LIMIT_MAX: i32 = 200;
 const PAGE_MAX: i32 = 400;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, join)).routes(routes!(create)).routes(routes!(issue_codes))
+    OpenApiRouter::new()
+        .routes(routes!(list, join))
+        .routes(routes!(create))
+        .routes(routes!(issue_codes))
+        .routes(routes!(service::contact))
+        .routes(routes!(service::serve))
 }
 
 /// A merchant page as its members see it.
@@ -333,14 +338,9 @@ async fn issue_codes(
     State(app): State<App>,
     Json(IssueCodes { count, expires_at }): Json<IssueCodes>,
 ) -> Result<Response, Refusal> {
-    let expire_time = expires_at.as_deref().map(moment).transpose()?.map(wire::timestamp);
+    let expire_time = expires_at.map(|text| moment("expiresAt", &text)).transpose()?;
     let key = request_id.clone();
     let request = caller.request(IssueActivationCodesRequest { count, expire_time, request_id });
     let answer = app.merchant().issue_activation_codes(repeatable(request, &key)).await?.into_inner();
     Ok(envelope::success(answer.codes))
-}
-
-fn moment(text: &str) -> Result<DateTime<Utc>, Invalid> {
-    let moment = DateTime::parse_from_rfc3339(text).map_err(|_| Invalid::new("expiresAt", Problem::Malformed))?;
-    Ok(moment.to_utc())
 }

@@ -149,10 +149,12 @@ fn change(change: Change) -> ProtoChange {
 }
 
 fn reply(reply: Reply) -> proto::Reply {
+    let (user, service) = sender(reply.sender);
     proto::Reply {
         id: reply.id.to_string(),
         seq: reply.seq,
-        user: sender(reply.sender).0,
+        user,
+        service,
         kind: kind(reply.kind),
         content: reply.content.map(content),
     }

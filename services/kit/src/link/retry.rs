@@ -29,17 +29,39 @@ const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 /// The longest pause before a call is made again; the pause is drawn between nothing and this.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
-/// RPCs that read, or whose repetition changes nothing: joining twice is joining once.
+/// RPCs that read, or whose repetition changes nothing: joining twice is joining once, and a message sent twice under
+/// one `client_id` is one message. Not among them: removing somebody twice fails, and each edit counts.
 const IDEMPOTENT: &[&str] = &[
     "/chatroom.user.v1.UserService/GetUser",
     "/chatroom.user.v1.UserService/BatchGetUsers",
     "/chatroom.merchant.v1.MerchantService/GetMerchant",
     "/chatroom.merchant.v1.MerchantService/JoinMerchant",
     "/chatroom.merchant.v1.MerchantService/ListMemberships",
+    "/chatroom.merchant.v1.MerchantService/SetServing",
     "/chatroom.group.v1.GroupService/ListGroups",
+    "/chatroom.group.v1.GroupService/GetGroup",
+    "/chatroom.group.v1.GroupService/JoinGroup",
+    "/chatroom.group.v1.GroupService/LeaveGroup",
+    "/chatroom.group.v1.GroupService/ListMembers",
+    "/chatroom.group.v1.GroupService/MuteMember",
+    "/chatroom.group.v1.GroupService/SetAdmin",
+    "/chatroom.group.v1.GroupService/MuteGroup",
+    "/chatroom.group.v1.GroupService/UpdateGroup",
+    "/chatroom.group.v1.GroupService/DismissGroup",
+    "/chatroom.message.v1.MessageService/SendMessage",
+    "/chatroom.message.v1.MessageService/SendSystemMessage",
+    "/chatroom.message.v1.MessageService/ListMessages",
+    "/chatroom.message.v1.MessageService/SearchMessages",
+    "/chatroom.message.v1.MessageService/SyncEvents",
+    "/chatroom.message.v1.MessageService/MarkRead",
+    "/chatroom.message.v1.MessageService/RecallMessage",
+    "/chatroom.message.v1.MessageService/ListConversations",
+    "/chatroom.message.v1.MessageService/OpenContact",
+    "/chatroom.message.v1.MessageService/ReadEvents",
+    "/chatroom.message.v1.MessageService/CheckGroups",
+    "/chatroom.file.v1.FileService/GetFile",
     "/chatroom.file.v1.FileService/CheckOwner",
     "/chatroom.file.v1.FileService/DeleteFile",
-    "/chatroom.file.v1.FileService/GetFile",
     "/chatroom.file.v1.FileService/DownloadFile",
 ];
 
