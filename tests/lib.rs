@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod cluster;
+pub mod past;
 pub mod postgres;
 pub mod process;
 pub mod raw;

@@ -6,6 +6,7 @@
     reason = "a scenario fails by panicking; clippy knows only functions marked #[test] as tests"
 )]
 
+mod chat;
 mod documented;
 mod files;
 mod group;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         merchant::scenarios(),
         group::scenarios(),
         files::scenarios(),
+        chat::scenarios(),
         idempotency::scenarios(),
         security::scenarios(),
         services::scenarios(),

@@ -1,0 +1,63 @@
+//! The permission matrix: everyone × every route × what is theirs and what is somebody else's, each with the status
+//! that is expected. The routes are those of the published description: one that this table does not have fails.
+
+mod chat;
+mod pages;
+mod row;
+mod scene;
+
+use std::collections::BTreeSet;
+
+use chatroom_tests::client::send;
+
+use self::{
+    row::Row,
+    scene::{CALLERS, Scene, Target},
+};
+use crate::{
+    suite::{Scenario, scenarios},
+    world::World,
+};
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    scenarios![Shared:
+        every_caller_gets_what_the_matrix_says_on_every_route,
+        the_matrix_has_every_route_of_the_description,
+    ]
+}
+
+fn rows() -> impl Iterator<Item = &'static Row> {
+    pages::ROWS.iter().chain(chat::ROWS)
+}
+
+async fn every_caller_gets_what_the_matrix_says_on_every_route(world: World) {
+    for row in rows() {
+        // Joining changes who is who: every row has people of its own.
+        let scene = Scene::new(&world).await;
+        for caller in CALLERS {
+            for target in [Target::Own, Target::Foreign, Target::Missing] {
+                let answer = send((row.ask)(&scene, caller, target)).await;
+                let (method, path) = row.route;
+                assert_eq!(
+                    answer.status.as_u16(),
+                    (row.expected)(caller, target),
+                    "{caller:?} on {method} {path}, {target:?}: {answer:?}"
+                );
+            }
+        }
+    }
+}
+
+async fn the_matrix_has_every_route_of_the_description(world: World) {
+    let description = world.client().get("/openapi.json").await.ok().json();
+    let paths = description["paths"].as_object().expect("a description has paths");
+    let described = paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().expect("a path has methods").keys();
+            methods.map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
+        })
+        .collect::<BTreeSet<_>>();
+    let in_matrix = rows().map(|row| (row.route.0.to_owned(), row.route.1.to_owned())).collect();
+    assert_eq!(described, in_matrix);
+}

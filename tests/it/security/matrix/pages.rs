@@ -1,0 +1,91 @@
+//! The rows of accounts, pages, the list of groups, and files.
+
+use chatroom_tests::Client;
+use reqwest::{Method, RequestBuilder, multipart};
+use serde_json::json;
+
+use super::{
+    row::{Row, anyone, get, only, open, post, signed_in},
+    scene::{Caller, Target},
+};
+use crate::world::{ICON, fresh_name, fresh_password, page_request, picture};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        route: ("POST", "/h5/user/reg"),
+        ask: |scene, caller, _| {
+            let body = json!({"username": fresh_name("user"), "password": fresh_password()});
+            post(scene, caller, "/h5/user/reg", &body)
+        },
+        expected: |_, _| 200,
+    },
+    Row {
+        route: ("POST", "/h5/user/login"),
+        ask: |scene, caller, _| {
+            let body = json!({"username": fresh_name("nobody"), "password": fresh_password()});
+            scene.client(caller).elsewhere().request(Method::POST, "/h5/user/login").json(&body)
+        },
+        // The name is nobody's: that it is refused for that reason shows that anyone may try.
+        expected: |_, _| 401,
+    },
+    Row {
+        route: ("GET", "/h5/merchant"),
+        ask: |scene, caller, _| get(scene, caller, "/h5/merchant"),
+        expected: |caller, _| signed_in(caller, 200),
+    },
+    Row {
+        route: ("POST", "/h5/merchant"),
+        ask: |scene, caller, target| post(scene, caller, "/h5/merchant", &json!({"merchant": scene.page(target)})),
+        expected: anyone,
+    },
+    Row {
+        route: ("POST", "/h5/merchant/createMerchant"),
+        ask: |scene, caller, target| {
+            post(scene, caller, "/h5/merchant/createMerchant", &page_request(scene.customer(target)))
+        },
+        expected: anyone,
+    },
+    Row {
+        route: ("POST", "/h5/merchant/activationCode"),
+        ask: |scene, caller, _| post(scene, caller, "/h5/merchant/activationCode", &json!({"count": 1})),
+        expected: |caller, _| signed_in(caller, if caller == Caller::Administrator { 200 } else { 403 }),
+    },
+    Row {
+        route: ("POST", "/h5/group/getGroup"),
+        ask: |scene, caller, target| {
+            post(scene, caller, "/h5/group/getGroup", &json!({"merchant": scene.page(target)}))
+        },
+        expected: anyone,
+    },
+    Row {
+        route: ("POST", "/h5/group"),
+        ask: |scene, caller, target| {
+            let body = json!({"merchant": scene.page(target), "name": "群", "icon": ICON});
+            post(scene, caller, "/h5/group", &body)
+        },
+        expected: |caller, target| only(&[Caller::Creator], caller, target),
+    },
+    Row {
+        route: ("POST", "/upload"),
+        ask: |scene, caller, _| upload(scene.client(caller)),
+        expected: |caller, _| signed_in(caller, 200),
+    },
+    Row {
+        route: ("GET", "/upload/{date}/{name}"),
+        ask: |scene, caller, target| get(scene, caller, scene.file(target)),
+        expected: |_, target| if target == Target::Missing { 404 } else { 200 },
+    },
+    Row {
+        route: ("HEAD", "/upload/{date}/{name}"),
+        ask: |scene, caller, target| scene.client(caller).request(Method::HEAD, scene.file(target)),
+        expected: |_, target| if target == Target::Missing { 404 } else { 200 },
+    },
+    open("/.well-known/jwks.json", |scene, caller, _| get(scene, caller, "/.well-known/jwks.json")),
+    open("/healthz", |scene, caller, _| get(scene, caller, "/healthz")),
+    open("/readyz", |scene, caller, _| get(scene, caller, "/readyz")),
+];
+
+fn upload(client: &Client) -> RequestBuilder {
+    let part = multipart::Part::bytes(picture(100)).file_name("a.png");
+    client.request(Method::POST, "/upload").multipart(multipart::Form::new().part("file", part))
+}
