@@ -30,7 +30,7 @@ for _ in $(seq 300); do
 done
 [ -n "$address" ] || { echo "the server never listened" >&2; exit 1; }
 
-# Somebody with a page and a file, so that not everything asked for is missing.
+# Somebody with a page, a group, something said in it, and a file, so that not everything asked for is missing.
 token=
 post() { curl -sS --fail-with-body "http://$address$1" -H "token: $token" -H 'content-type: application/json' -d "$2"; }
 field() { sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/"; }
@@ -40,17 +40,26 @@ CHATROOM_DATA_DIR=$place/data "$target/debug/chatroom" grant-admin schemathesis
 token=$(post /h5/user/login "$user" | field token)
 page=$(post /h5/merchant/createMerchant \
     "{\"activationCode\":\"a\",\"name\":\"a\",\"icon\":\"https://a.example/a.png\",\"customer\":\"$id\"}" | field _id)
+group=$(post /h5/group "{\"merchant\":\"$page\",\"name\":\"a\",\"icon\":\"https://a.example/a.png\"}" | field _id)
+say="{\"group\":\"$group\",\"clientId\":\"a\",\"kind\":\"text\",\"content\":{\"text\":\"a\"}}"
+message=$(post /h5/message "$say" | sed 's/.*"data":{"_id":"\([^"]*\)".*/\1/')
 printf '%%PDF-1.7\n' >"$place/a.pdf"
 file=$(curl -sS --fail-with-body "http://$address/upload" -H "token: $token" -F "file=@$place/a.pdf" | field data)
 cat >"$place/schemathesis.toml" <<END
 [dictionaries]
 users.values = ["$id"]
 pages.values = ["$page"]
+groups.values = ["$group"]
+messages.values = ["$message"]
 dates.values = ["$(basename "$(dirname "$file")")"]
 names.values = ["$(basename "$file")"]
 [parameters]
 "body.customer" = { dictionary = "users", probability = 0.8 }
 "body.merchant" = { dictionary = "pages", probability = 0.8 }
+"body.group" = { dictionary = "groups", probability = 0.8 }
+"body.message" = { dictionary = "messages", probability = 0.8 }
+"body.user" = { dictionary = "users", probability = 0.8 }
+"query.group" = { dictionary = "groups", probability = 0.8 }
 "path.date" = { dictionary = "dates", probability = 0.8 }
 "path.name" = { dictionary = "names", probability = 0.8 }
 END

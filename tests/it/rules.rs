@@ -37,8 +37,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     [shared, own].concat()
 }
 
-/// The routes that take a JSON body, each with one that it accepts from `id`, who serves the page `page`.
-fn bodies(id: &str, page: &Value) -> [(&'static str, Value); 6] {
+/// The routes that take a JSON body of texts, each with one that it reads when `id` sends it, who serves the page `page`.
+fn bodies(id: &str, page: &Value) -> [(&'static str, Value); 11] {
     [
         ("/h5/user/reg", json!({"username": fresh_name("user"), "password": fresh_password()})),
         ("/h5/user/login", json!({"username": fresh_name("user"), "password": fresh_password()})),
@@ -46,6 +46,11 @@ fn bodies(id: &str, page: &Value) -> [(&'static str, Value); 6] {
         ("/h5/merchant/createMerchant", page_request(id)),
         ("/h5/group/getGroup", json!({"merchant": page})),
         ("/h5/group", json!({"merchant": page, "name": "群", "icon": ICON})),
+        ("/h5/group/join", json!({"group": NOBODY})),
+        ("/h5/group/leave", json!({"group": NOBODY})),
+        ("/h5/group/dismiss", json!({"group": NOBODY})),
+        ("/h5/merchant/contact", json!({"merchant": page})),
+        ("/h5/message/recall", json!({"message": NOBODY})),
     ]
 }
 
@@ -352,6 +357,20 @@ async fn a_malformed_id_is_400_and_one_of_nothing_404(world: World) {
             ("/h5/merchant/createMerchant", page_request(id)),
             ("/h5/group/getGroup", json!({"merchant": id})),
             ("/h5/group", json!({"merchant": id, "name": "群", "icon": ICON})),
+            ("/h5/group/join", json!({"group": id})),
+            ("/h5/group/leave", json!({"group": id})),
+            ("/h5/group/dismiss", json!({"group": id})),
+            ("/h5/group/muteAll", json!({"group": id, "muted": true})),
+            ("/h5/group/update", json!({"group": id, "name": "群"})),
+            ("/h5/group/remove", json!({"group": id, "user": user.id})),
+            ("/h5/group/mute", json!({"group": id, "user": user.id, "until": null})),
+            ("/h5/group/admin", json!({"group": id, "user": user.id, "admin": true})),
+            ("/h5/merchant/contact", json!({"merchant": id})),
+            ("/h5/merchant/serve", json!({"merchant": id, "accept": true})),
+            ("/h5/message", json!({"group": id, "clientId": "1", "kind": "text", "content": {"text": "你好"}})),
+            ("/h5/message/read", json!({"group": id, "seq": 0})),
+            ("/h5/message/recall", json!({"message": id})),
+            ("/h5/message/edit", json!({"message": id, "content": {"text": "你好"}})),
         ]
     };
     let malformed = [
@@ -363,15 +382,22 @@ async fn a_malformed_id_is_400_and_one_of_nothing_404(world: World) {
         "../../etc/passwd",
     ];
     for id in malformed {
+        // The limit on writes counts by caller.
+        let client = world.user().await.client;
         for (path, body) in with(id) {
-            let answer = user.client.post(path, &body).await;
+            let answer = client.post(path, &body).await;
             assert_refused(&answer, &format!("{path} {id:?}"), None);
         }
     }
     for (path, body) in with(NOBODY) {
         let answer = user.client.post(path, &body).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}: {answer:?}");
-        let reason = if path.ends_with("createMerchant") { "CUSTOMER_NOT_FOUND" } else { "MERCHANT_NOT_FOUND" };
+        let reason = match path {
+            "/h5/merchant/createMerchant" => "CUSTOMER_NOT_FOUND",
+            "/h5/message/recall" | "/h5/message/edit" => "MESSAGE_NOT_FOUND",
+            _ if body.get("group").is_some() => "GROUP_NOT_FOUND",
+            _ => "MERCHANT_NOT_FOUND",
+        };
         assert_eq!(answer.reason(), reason, "{path}");
     }
 }

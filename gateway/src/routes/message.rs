@@ -48,7 +48,7 @@ async fn shown(app: &App, caller: &Caller, message: &ProtoMessage) -> Response {
         (status = 403, description = "`NOT_GROUP_MEMBER`, `MUTED`, `GROUP_MUTED`, or `ROLE_TOO_LOW` to mention all",
          body = ErrorEnvelope<'static>),
         (status = 404, description = "`GROUP_NOT_FOUND`; `MESSAGE_NOT_FOUND` for `replyTo`; `MEMBER_NOT_FOUND` for \
-                                      `mentions`", body = ErrorEnvelope<'static>),
+                                      `mentions`; `FILE_NOT_FOUND` for `path`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`GROUP_DISMISSED`", body = ErrorEnvelope<'static>),
         NotSignedIn, WrongBody, TooMany, NotServed
     ),
