@@ -54,6 +54,10 @@ pub struct Settings {
     #[arg(long, env = "CHATROOM_UPLOAD_CONCURRENCY", value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub upload_concurrency: u16,
+    /// How many of these may be one user's
+    #[arg(long, env = "CHATROOM_UPLOAD_CONCURRENCY_PER_USER", value_name = "N", default_value_t = 16,
+          value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub upload_concurrency_per_user: u16,
 }
 
 /// Where objects are kept: any S3-compatible store. Where a region or keys are unset, the standard AWS chain finds
@@ -147,6 +151,7 @@ mod tests {
             ["--upload-max-bytes", "0"],
             ["--upload-max-bytes", "52428800001"],
             ["--upload-concurrency", "0"],
+            ["--upload-concurrency-per-user", "0"],
             ["--s3-access-key", "lonely"],
             ["--s3-force-path-style", "perhaps"],
             ["--s3-endpoint", "not a url"],

@@ -41,6 +41,9 @@ pub enum Error {
     /// As many uploads are under way as the process takes at once.
     #[error("too many uploads are under way")]
     Overloaded,
+    /// As many of the caller's uploads are under way as one user may have.
+    #[error("too many uploads of the same user are under way")]
+    TooManyOfOneUser,
     /// The caller has sent nothing for too long.
     #[error("the upload has stalled")]
     Stalled,
@@ -75,6 +78,9 @@ impl From<Error> for Status {
                 status_retry_after(Code::ResourceExhausted, "DAILY_VOLUME_EXCEEDED", message, retry_after)
             }
             Error::Overloaded => status_retry_after(Code::Unavailable, "OVERLOADED", message, OVERLOAD_PASSES),
+            Error::TooManyOfOneUser => {
+                status_retry_after(Code::ResourceExhausted, "RATE_LIMITED", message, OVERLOAD_PASSES)
+            }
             Error::Stalled => status(Code::DeadlineExceeded, DEADLINE_EXCEEDED, message),
             Error::FileNotFound => status(Code::NotFound, "FILE_NOT_FOUND", message),
             Error::RangeNotSatisfiable { size } => {

@@ -7,6 +7,7 @@ pub mod domain;
 pub mod embedded;
 mod error;
 mod rpc;
+mod slots;
 mod store;
 mod upload;
 mod volume;

@@ -34,8 +34,9 @@ use crate::{
 pub(crate) const MESSAGE_MAX: usize = 2 * CHUNK_MAX;
 /// The one service that may delete: it knows whether a file is used still.
 const DELETER: &str = "group";
-/// How long a caller may send nothing in the middle of an upload, which holds memory all the while.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a caller may send nothing in the middle of an upload, which holds memory all the while. The gateway is what
+/// watches its clients: it sends 64 KiB at a time, and one that brings 16 KiB in 30 s is slow but welcome.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 pub(crate) struct Service {
     objects: Objects,

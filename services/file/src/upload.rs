@@ -12,12 +12,12 @@ use chatroom_kit::{
     ids::UserId,
 };
 use futures::{Stream, TryStreamExt as _};
-use tokio::sync::Semaphore;
 
 use crate::{
     config::Settings,
     domain::{FileKind, FileName, StoredFile, Verdict, sniff},
     error::Error,
+    slots::Slots,
     store::{Objects, Recalled, RequestKey},
     volume::{Volume, Volumes},
 };
@@ -27,7 +27,7 @@ pub(crate) struct Uploads {
     objects: Objects,
     clock: Clock,
     volumes: Volumes,
-    slots: Semaphore,
+    slots: Slots,
     limit: u64,
 }
 
@@ -37,13 +37,12 @@ impl Uploads {
             objects,
             clock,
             volumes: Volumes::new(settings.upload_daily_bytes),
-            slots: Semaphore::new(settings.upload_concurrency.into()),
+            slots: Slots::new(settings),
             limit: settings.upload_max_bytes,
         }
     }
 
-    /// Stores a file of `owner`'s and answers it; the first one's again where `request` is a repeat. Each upload
-    /// under way holds memory, so there are only so many at once.
+    /// Stores a file of `owner`'s and answers it; the first one's again where `request` is a repeat.
     pub(crate) async fn take<S>(
         &self,
         owner: UserId,
@@ -53,7 +52,7 @@ impl Uploads {
     where
         S: Stream<Item = Result<Bytes, Error>>,
     {
-        let _slot = self.slots.try_acquire().map_err(|_| Error::Overloaded)?;
+        let _slot = self.slots.take(owner)?;
         let request = match request.map(|id| RequestKey::new(owner, &id)) {
             None => None,
             Some(key) => match self.objects.recall(&key, self.clock.now()).await? {

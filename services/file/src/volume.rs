@@ -8,7 +8,7 @@ use std::{
 
 use chatroom_kit::ids::UserId;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 
 use crate::error::Error;
 
@@ -40,7 +40,13 @@ struct Day {
 impl Volumes {
     /// Lets each user upload `limit` bytes a day.
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, users: Cache::builder().max_capacity(USERS).time_to_idle(IDLE).build() }
+        let users = Cache::builder()
+            .max_capacity(USERS)
+            // The default policy keeps newcomers out of a full cache, and would not count them.
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_idle(IDLE)
+            .build();
+        Self { limit, users }
     }
 
     /// The volume of `user`.
@@ -95,6 +101,18 @@ mod tests {
         assert_eq!(retry_after, Duration::from_hours(12));
         volumes.of(UserId::new()).take(100, noon).unwrap();
         volumes.of(user).take(100, at("2023-08-22T00:00:00Z")).unwrap();
+    }
+
+    #[test]
+    fn a_newcomer_counts_however_many_are_known() {
+        let volumes = Volumes::new(100);
+        let (newcomer, noon) = (UserId::new(), at("2023-08-21T12:00:00Z"));
+        for _ in 0..USERS + 1_000 {
+            volumes.of(UserId::new());
+        }
+        volumes.of(newcomer).take(100, noon).unwrap();
+        volumes.users.run_pending_tasks();
+        assert!(volumes.of(newcomer).take(1, noon).is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use chatroom_kit::clock::Clock;
 use chatroom_proto::file::v1::{ByteRange, UploadFileHeader, byte_range::Start, upload_file_request::Part};
 use chrono::DateTime;
-use futures::stream;
+use futures::{StreamExt as _, future, stream};
 use tonic::Code;
 
 use crate::{
@@ -224,6 +224,44 @@ async fn only_so_many_upload_at_once() {
     assert!(reason.retry_after.is_some());
     // Its caller is gone by now, and so is its turn.
     client.upload("", &archive(100)).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_user_does_not_take_every_place() {
+    let fresh = setup::embedded().await;
+    let service = Service::local(&fresh.objects, &["--upload-concurrency=3", "--upload-concurrency-per-user=2"]);
+    let client = service.user();
+    let endless = archive(3 * PART);
+    let uploads = future::join(client.upload_endlessly("", &endless), client.upload_endlessly("", &endless));
+    let others = async {
+        setup::until("both are under way", async || fresh.behind.contents().await.len() >= 2).await;
+        let third = client.upload("", &archive(100)).await;
+        service.user().upload("", &archive(100)).await.unwrap();
+        third
+    };
+    let refused = tokio::select! {
+        outcome = uploads => panic!("they ended: {outcome:?}"),
+        outcome = others => outcome,
+    };
+    let (code, reason) = failure(refused);
+    assert_eq!((code, reason.reason.as_str()), (Code::ResourceExhausted, "RATE_LIMITED"));
+    assert!(reason.retry_after.is_some());
+    client.upload("", &archive(100)).await.unwrap();
+}
+
+/// The gateway gathers 64 KiB before it sends them, and a client may take 30 s for 16 KiB.
+#[tokio::test(start_paused = true)]
+async fn who_sends_just_fast_enough_is_waited_for_and_who_sends_nothing_is_not() {
+    let fresh = setup::embedded().await;
+    let client = Service::local(&fresh.objects, &[]).user();
+    let slowly = stream::iter([archive(64 << 10), bytes(64 << 10), bytes(100)]).then(async |piece| {
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        Part::Chunk(piece)
+    });
+    let file = client.send(parts("", &Bytes::new()), slowly).await.unwrap();
+    assert_eq!(file.size, (128 << 10) + 100);
+    let (code, reason) = failure(client.upload_endlessly("", &archive(100)).await);
+    assert_eq!((code, reason.reason.as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
 }
 
 #[tokio::test]
