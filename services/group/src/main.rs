@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use chatroom_group::{Links, Store, config::Config};
-use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, config, lifecycle, link::Link, telemetry, tls::Tls};
+use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, config, db, lifecycle, link::Link, telemetry, tls::Tls};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -15,7 +15,9 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let stop = lifecycle::stop_on_signals()?;
     let clock = Clock::system();
     let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
-    let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
+    let database = &config.database;
+    let open = async || Store::open(&database.database_url, database.database_pool).await;
+    let store = db::when_there(open, &stop).await?;
     let tls = Tls::open(&config.tls, stop.clone()).await?;
     let links = Links {
         merchant: Link::connect(&config.merchant_url, tls.as_ref())?,

@@ -215,9 +215,12 @@ impl Verifier {
             if current == last {
                 continue;
             }
-            last = current;
             match self.reload(&path).await {
-                Ok(()) => tracing::info!(file = %path.display(), "public keys read again"),
+                Ok(()) => {
+                    last = current;
+                    tracing::info!(file = %path.display(), "public keys read again");
+                }
+                // The file may be half written: look again.
                 Err(error) => tracing::error!(error = format!("{error:#}"), "public keys kept as they were"),
             }
         }

@@ -3,7 +3,7 @@
 //!
 //! `sqlx::Any` would do without macros, but knows neither SQLite booleans nor PostgreSQL timestamps.
 
-use std::{str::FromStr as _, time::Duration};
+use std::{io, str::FromStr as _, time::Duration};
 
 use anyhow::{Context as _, bail};
 use sqlx::{
@@ -13,9 +13,18 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::database_is_away;
 
 /// A connection that lay idle this long is tried before it is used; testing each would cost 5 to 9 µs a query.
 const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
+/// How long a connection may take to show that it is alive. A server that is gone without a word would otherwise keep the
+/// connection's place in the pool until the kernel gives up, a quarter of an hour later.
+const ALIVE_WITHIN: Duration = Duration::from_millis(250);
+/// How long to wait before a database that is away is tried again.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// How long a request waits for a connection before it is told that the database is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How many readers an SQLite file has.
@@ -227,8 +236,16 @@ async fn open_postgres(url: &str, connections: u32, migrations: &Migrations) -> 
         .before_acquire(|connection, meta| {
             Box::pin(async move {
                 if meta.idle_for >= TEST_AFTER_IDLE {
-                    connection.ping().await?;
+                    alive(connection.ping()).await?;
                 }
+                Ok(true)
+            })
+        })
+        // Costs nothing unless a caller went away in the middle: then the rest of the answer is waited for here, where
+        // sqlx would wait for ever.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                alive(connection.flush()).await?;
                 Ok(true)
             })
         })
@@ -237,4 +254,28 @@ async fn open_postgres(url: &str, connections: u32, migrations: &Migrations) -> 
         .with_context(|| format!("the database at {place} cannot be opened"))?;
     migrations.postgres.run(&pool).await.with_context(|| format!("the database at {place} cannot be migrated"))?;
     Ok(Db::Postgres(pool))
+}
+
+async fn alive(answer: impl Future<Output = Result<(), sqlx::Error>>) -> Result<(), sqlx::Error> {
+    let silent = || io::Error::new(io::ErrorKind::TimedOut, "the connection is silent");
+    timeout(ALIVE_WITHIN, answer).await.unwrap_or_else(|_| Err(silent().into()))
+}
+
+/// Opens a database by `open`, again and again until `stop` while its server is away: a process that ended instead
+/// would be started again ever more slowly, and serve long after the database is back. Any other failure is final.
+pub async fn when_there<T>(open: impl AsyncFn() -> anyhow::Result<T>, stop: &CancellationToken) -> anyhow::Result<T> {
+    loop {
+        let error = match open().await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => error,
+        };
+        let away = error.chain().filter_map(|cause| cause.downcast_ref()).any(database_is_away);
+        if !away {
+            return Err(error);
+        }
+        tracing::warn!(error = format!("{error:#}"), "waiting for the database");
+        if stop.run_until_cancelled(tokio::time::sleep(TRY_AGAIN)).await.is_none() {
+            return Err(error);
+        }
+    }
 }

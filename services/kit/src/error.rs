@@ -123,17 +123,24 @@ pub fn database_status(error: &sqlx::Error) -> Status {
     }
 }
 
-fn database_is_away(error: &sqlx::Error) -> bool {
+/// Whether the database cannot be used for the moment, whoever asks.
+pub(crate) fn database_is_away(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
-        // 08: connection exception; 53: out of resources; 57: shut down by an operator; 58: a fault outside.
-        // Among SQLite's codes only 5 and 6 (busy, locked) and 13 and 10 (disk full, I/O) are the machine's.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "53", "57", "58"].iter().any(|class| code.len() == 5 && code.starts_with(class))
-                || matches!(&*code, "5" | "6" | "10" | "13")
-        }),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_the_machines(&code)),
         _ => false,
     }
+}
+
+/// Whether a code of either engine speaks of the machine and not of the statement.
+fn is_the_machines(code: &str) -> bool {
+    if let &[first, second, _, _, _] = code.as_bytes() {
+        // 08: connection exception; 53: out of resources; 57: shut down by an operator; 58: a fault outside.
+        return matches!([first, second], [b'0', b'8'] | [b'5', b'3' | b'7' | b'8']);
+    }
+    // SQLite's, whose lowest byte is the primary code (https://sqlite.org/rescode.html): busy, locked, I/O, disk full,
+    // cannot open.
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14))
 }
 
 /// The status for a call that another service refused or did not answer. Its own reasons pass; anything else, which
@@ -180,6 +187,17 @@ mod tests {
         assert_eq!(reason.metadata["field"], "username");
         assert_eq!(reason.metadata["problem"], "TOO_LONG");
         assert_eq!(reason.metadata["bound"], "32");
+    }
+
+    #[test]
+    fn a_failing_disk_is_no_fault_of_the_statement() {
+        // A write, a sync and a read that failed; a table that is not there; a name that is taken.
+        for (code, machines) in [("778", true), ("1034", true), ("266", true), ("1", false), ("2067", false)] {
+            assert_eq!(is_the_machines(code), machines, "{code}");
+        }
+        for (code, machines) in [("57P01", true), ("08006", true), ("53300", true), ("23505", false)] {
+            assert_eq!(is_the_machines(code), machines, "{code}");
+        }
     }
 
     #[test]

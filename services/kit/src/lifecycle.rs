@@ -1,11 +1,12 @@
 //! How a process begins and ends: signals, listeners, probes, and a drain that never hangs. Owns no settings.
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use axum::{Router, routing};
+use futures::StreamExt as _;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,8 @@ const NOTICE: Duration = Duration::from_millis(1500);
 /// How long calls under way may take to end once a process has been told to stop. tonic's own graceful stop has no
 /// bound: one open stream or silent peer would hold it for ever (tonic #1820).
 const DRAIN: Duration = Duration::from_secs(8);
+/// How long to wait where a connection cannot be accepted.
+const BACKOFF: Duration = Duration::from_millis(50);
 
 /// Fires when the process is told to stop (SIGTERM or SIGINT).
 pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
@@ -92,7 +95,7 @@ pub async fn serve_rpc(
         if let Some(tls) = tls {
             return server.serve_with_incoming_shutdown(tls.incoming(listener), closed).await;
         }
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).then(paced);
         server.serve_with_incoming_shutdown(incoming, closed).await
     };
     let announce = async {
@@ -109,6 +112,16 @@ pub async fn serve_rpc(
             Ok(())
         }
     }
+}
+
+/// Lets some time pass where a connection cannot be accepted: out of file descriptors, most likely, and others must end
+/// first. tonic tries again at once, which takes a core just when it is needed.
+async fn paced(accepted: io::Result<TcpStream>) -> io::Result<TcpStream> {
+    if let Err(error) = &accepted {
+        tracing::warn!(%error, "a connection cannot be accepted");
+        tokio::time::sleep(BACKOFF).await;
+    }
+    accepted
 }
 
 /// Serves operators on `address` until `stop`: /livez while the process turns, /readyz until it is told to stop, and

@@ -75,9 +75,11 @@ impl Tls {
             return Ok(None);
         };
         let files = Files { certificate, key, authority };
+        // Looked at before they are read, so that no change in between goes unnoticed.
+        let last = files.modified().await;
         let material = files.read().await?;
         let tls = Self { files: Arc::new(files), current: Arc::new(ArcSwap::from_pointee(material)) };
-        tokio::spawn(tls.clone().follow(stop));
+        tokio::spawn(tls.clone().follow(last, stop));
         Ok(Some(tls))
     }
 
@@ -109,8 +111,7 @@ impl Tls {
         ReceiverStream::new(receiver)
     }
 
-    async fn follow(self, stop: CancellationToken) {
-        let mut last = self.files.modified().await;
+    async fn follow(self, mut last: Vec<Option<SystemTime>>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(RELOAD_EVERY)).await.is_some() {
             let now = self.files.modified().await;
             if now == last {

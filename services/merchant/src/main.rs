@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, link::Link, telemetry, tls::Tls};
+use chatroom_kit::{auth::Verifier, clock::Clock, config, db, lifecycle, link::Link, telemetry, tls::Tls};
 use chatroom_merchant::{Store, config::Config};
 
 #[tokio::main]
@@ -15,7 +15,9 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let stop = lifecycle::stop_on_signals()?;
     let clock = Clock::system();
     let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
-    let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
+    let database = &config.database;
+    let open = async || Store::open(&database.database_url, database.database_pool).await;
+    let store = db::when_there(open, &stop).await?;
     let tls = Tls::open(&config.tls, stop.clone()).await?;
     let user = Link::connect(&config.user_url, tls.as_ref())?;
     let routes = chatroom_merchant::routes(store, user, verifier, clock, &config.settings);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, telemetry, tls::Tls};
+use chatroom_kit::{auth::Verifier, clock::Clock, config, db, lifecycle, telemetry, tls::Tls};
 use chatroom_user::{
     Signer, Store,
     config::{Config, GrantAdminConfig, ServeConfig},
@@ -25,7 +25,9 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
     let signer = Signer::from_file(&config.jwt_signing_key_file)?;
     signer.must_be_published_in(&verifier.jwks())?;
-    let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
+    let database = &config.database;
+    let open = async || Store::open(&database.database_url, database.database_pool).await;
+    let store = db::when_there(open, &stop).await?;
     tracing::info!(key.id = signer.key_id(), "signing tokens");
     let tls = Tls::open(&config.tls, stop.clone()).await?;
     let routes = chatroom_user::routes(store, signer, verifier, clock, &config.settings)?;

@@ -39,7 +39,7 @@ impl Local {
     pub(super) fn subscribe(&self, subject: Subject) -> Subscription {
         let mut channels = self.channels();
         let channel = channels.entry(subject).or_insert_with(|| broadcast::Sender::new(WAITING_HINTS));
-        Subscription { hints: channel.subscribe(), subject, bus: self.clone() }
+        Subscription { hints: Some(channel.subscribe()), subject, bus: self.clone() }
     }
 
     pub(super) fn connections(&self) -> watch::Receiver<u64> {
@@ -55,15 +55,17 @@ impl Local {
 /// Someone who listens to a subject.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    hints: broadcast::Receiver<Bytes>,
+    /// There until it is dropped.
+    hints: Option<broadcast::Receiver<Bytes>>,
     subject: Subject,
     bus: Local,
 }
 
 impl Subscription {
     pub(super) async fn next(&mut self) -> Option<Bytes> {
+        let hints = self.hints.as_mut()?;
         loop {
-            match self.hints.recv().await {
+            match hints.recv().await {
                 Ok(hint) => return Some(hint),
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return None,
@@ -74,9 +76,11 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        // The last to leave takes the channel along; its own receiver still counts here.
-        if let Entry::Occupied(channel) = self.bus.channels().entry(self.subject)
-            && channel.get().receiver_count() <= 1
+        // Left under the lock: of two who leave at once, the second sees that it is the last.
+        let mut channels = self.bus.channels();
+        drop(self.hints.take());
+        if let Entry::Occupied(channel) = channels.entry(self.subject)
+            && channel.get().receiver_count() == 0
         {
             channel.remove();
         }

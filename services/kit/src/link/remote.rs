@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, io,
     net::SocketAddr,
     sync::{
         Arc, Weak,
@@ -18,8 +18,9 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use arc_swap::ArcSwap;
+use futures::future::join_all;
 use http::{Request, Response, Uri};
-use tokio::time::{interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tonic::{
     body::Body,
     transport::{Channel, Endpoint},
@@ -40,8 +41,10 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often each replica is asked for its health, and how long it may take to say.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-/// After how many checks the name is looked up again.
-const CHECKS_PER_LOOKUP: u32 = 5;
+/// How often the names are looked up.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
+/// How long that may take: a resolver that is silent is waited for much longer by the operating system.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(1);
 
 /// The replicas of a service.
 #[derive(Clone)]
@@ -59,6 +62,8 @@ struct Shared {
 
 /// One name of the service.
 struct Origin {
+    /// Its place among the names.
+    index: usize,
     /// As it was given; the HTTP/2 authority repeats it.
     url: Uri,
     /// Its host and port, for the look-up.
@@ -69,6 +74,8 @@ struct Origin {
 
 /// One address of the service.
 pub(super) struct Replica {
+    /// The name that led there.
+    origin: usize,
     address: SocketAddr,
     channel: Channel,
     /// What the channel proves itself with.
@@ -77,7 +84,15 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    fn new(url: &Uri, address: SocketAddr, material: Option<Arc<Material>>) -> anyhow::Result<Self> {
+    /// A replica of `origin` at `address`, whose health is followed for as long as it is held.
+    fn followed(origin: &Origin, address: SocketAddr, material: Option<Arc<Material>>) -> anyhow::Result<Arc<Self>> {
+        let replica = Arc::new(Self::new(origin, address, material)?);
+        tokio::spawn(follow_health(Arc::downgrade(&replica)));
+        Ok(replica)
+    }
+
+    fn new(origin: &Origin, address: SocketAddr, material: Option<Arc<Material>>) -> anyhow::Result<Self> {
+        let url = &origin.url;
         let scheme = url.scheme_str().unwrap_or("http");
         let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
             .origin(url.clone())
@@ -92,7 +107,8 @@ impl Replica {
         if let Some(material) = &material {
             endpoint = endpoint.tls_config(material.client(url.host().unwrap_or_default()))?;
         }
-        Ok(Self { address, channel: endpoint.connect_lazy(), material, answers: AtomicBool::new(true) })
+        let channel = endpoint.connect_lazy();
+        Ok(Self { origin: origin.index, address, channel, material, answers: AtomicBool::new(true) })
     }
 
     /// Whether it is the one at `address`, connected with `material`.
@@ -115,7 +131,7 @@ impl Replica {
         }
     }
 
-    async fn check(self: Arc<Self>) {
+    async fn check(&self) {
         let mut client = HealthClient::new(self.channel());
         let answer = timeout(CHECK_EVERY, client.check(HealthCheckRequest::default())).await;
         let serving = matches!(
@@ -129,7 +145,11 @@ impl Replica {
 impl Remote {
     /// The replicas behind `urls`, followed for as long as this value or a clone of it lives.
     pub(super) fn connect(urls: &[Uri], tls: Option<&Tls>) -> anyhow::Result<Self> {
-        let origins = urls.iter().map(|url| Origin::new(url, tls)).collect::<anyhow::Result<Vec<_>>>()?;
+        let origins = urls
+            .iter()
+            .enumerate()
+            .map(|(index, url)| Origin::new(index, url, tls))
+            .collect::<anyhow::Result<Vec<_>>>()?;
         ensure!(!origins.is_empty(), "no address is given");
         let shared = Arc::new(Shared {
             origins,
@@ -174,42 +194,59 @@ impl Shared {
         }
     }
 
-    /// Takes in the addresses behind the names; what is known already keeps its connection.
+    /// Takes in the addresses behind the names; what is known already keeps its connection. A name that leads nowhere
+    /// for a moment is no reason to forget where it led.
     async fn look_up(&self) {
+        let found = join_all(self.origins.iter().map(Origin::addresses)).await;
         let known = self.replicas.load_full();
         let mut replicas = BTreeMap::new();
-        for origin in &self.origins {
-            origin.look_up(&known, &mut replicas).await;
+        for (origin, addresses) in self.origins.iter().zip(found) {
+            match addresses {
+                Some(addresses) => origin.take_in(addresses, &known, &mut replicas),
+                None => replicas.extend(
+                    known.iter().filter(|replica| replica.origin == origin.index).map(|it| (it.address, it.clone())),
+                ),
+            }
         }
-        // A name that leads nowhere for a moment is no reason to forget where it led.
-        if !replicas.is_empty() {
-            self.replicas.store(Arc::new(replicas.into_values().collect()));
-        }
+        self.replicas.store(Arc::new(replicas.into_values().collect()));
     }
 }
 
 impl Origin {
-    fn new(url: &Uri, tls: Option<&Tls>) -> anyhow::Result<Self> {
+    fn new(index: usize, url: &Uri, tls: Option<&Tls>) -> anyhow::Result<Self> {
         let host = url.host().with_context(|| format!("{url} names no host"))?;
         let encrypted = url.scheme_str() == Some("https");
         ensure!(!encrypted || tls.is_some(), "{url} needs CHATROOM_TLS_CERT_FILE and the two beside it");
         let port = url.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
-        Ok(Self { url: url.clone(), authority: format!("{host}:{port}"), tls: tls.filter(|_| encrypted).cloned() })
+        Ok(Self {
+            index,
+            url: url.clone(),
+            authority: format!("{host}:{port}"),
+            tls: tls.filter(|_| encrypted).cloned(),
+        })
     }
 
-    async fn look_up(&self, known: &[Arc<Replica>], replicas: &mut BTreeMap<SocketAddr, Arc<Replica>>) {
-        let addresses = match tokio::net::lookup_host(&self.authority).await {
-            Ok(addresses) => addresses,
-            Err(error) => {
-                tracing::warn!(name = self.authority, %error, "name look-up failed");
-                return;
-            }
-        };
+    /// The addresses behind the name; nothing where it leads nowhere.
+    async fn addresses(&self) -> Option<Vec<SocketAddr>> {
+        let answer = timeout(LOOK_UP_WITHIN, tokio::net::lookup_host(&self.authority)).await;
+        let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        answer
+            .inspect_err(|error| tracing::warn!(name = self.authority, %error, "name look-up failed"))
+            .ok()
+            .map(Iterator::collect)
+    }
+
+    fn take_in(
+        &self,
+        addresses: Vec<SocketAddr>,
+        known: &[Arc<Replica>],
+        replicas: &mut BTreeMap<SocketAddr, Arc<Replica>>,
+    ) {
         let material = self.tls.as_ref().map(Tls::current);
         for address in addresses {
             let replica = match known.iter().find(|replica| replica.is(address, material.as_ref())) {
                 Some(replica) => Ok(replica.clone()),
-                None => Replica::new(&self.url, address, material.clone()).map(Arc::new),
+                None => Replica::followed(self, address, material.clone()),
             };
             match replica {
                 Ok(replica) => drop(replicas.insert(address, replica)),
@@ -219,22 +256,33 @@ impl Origin {
     }
 }
 
-/// Follows the replicas of a service until nobody calls it any more.
+/// Looks the names of a service up until nobody calls it any more.
 async fn follow(shared: Weak<Shared>) {
-    let mut ticks = interval(CHECK_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut checks = 0;
+    let mut ticks = ticks(LOOK_UP_EVERY);
     loop {
         ticks.tick().await;
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        if checks % CHECKS_PER_LOOKUP == 0 {
-            shared.look_up().await;
-        }
-        checks = checks.wrapping_add(1);
-        let replicas = shared.replicas.load_full();
-        drop(shared);
-        futures::future::join_all(replicas.iter().cloned().map(Replica::check)).await;
+        shared.look_up().await;
     }
+}
+
+/// Asks a replica for its health until nobody holds it any more. Each has a task of its own, so that a silent one, or a
+/// slow look-up, keeps nobody from noticing that another has stopped.
+async fn follow_health(replica: Weak<Replica>) {
+    let mut ticks = ticks(CHECK_EVERY);
+    loop {
+        ticks.tick().await;
+        let Some(replica) = replica.upgrade() else {
+            return;
+        };
+        replica.check().await;
+    }
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }

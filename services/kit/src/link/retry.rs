@@ -9,8 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use http::{Request, Response, request};
+use http::{Request, Response};
 use http_body_util::{BodyExt as _, Collected, Full};
 use tonic::{Code, body::Body};
 use tower::{
@@ -65,8 +64,10 @@ const IDEMPOTENT: &[&str] = &[
     "/chatroom.file.v1.FileService/DownloadFile",
 ];
 
-/// RPCs whose request or answer is a stream: neither can be held until the call is known to have succeeded.
-const STREAMING: [&str; 2] = ["/chatroom.file.v1.FileService/UploadFile", "/chatroom.file.v1.FileService/DownloadFile"];
+/// RPCs whose request is a stream: it is used up by the first attempt.
+const STREAMS_IN: [&str; 1] = ["/chatroom.file.v1.FileService/UploadFile"];
+/// RPCs whose answer is a stream: it is handed on as it comes, so a call that breaks later is not made again.
+const STREAMS_OUT: [&str; 1] = ["/chatroom.file.v1.FileService/DownloadFile"];
 
 /// Marks a request that carries a `request_id`, and so may be repeated.
 #[derive(Clone, Copy, Debug)]
@@ -114,17 +115,20 @@ impl<'a> Attempts<'a> {
     pub(super) async fn run(self, pick: impl Fn() -> Option<Arc<Replica>>) -> Response<Body> {
         let (parts, body) = self.request.into_parts();
         let path = parts.uri.path();
-        if STREAMING.contains(&path) {
+        if STREAMS_IN.contains(&path) {
             let answer = attempt(&pick, Request::from_parts(parts, body)).await;
             return answer.unwrap_or_else(|_| unavailable());
         }
+        let streams_out = STREAMS_OUT.contains(&path);
         let idempotent = IDEMPOTENT.contains(&path) || parts.extensions.get::<Repeatable>().is_some();
         let Ok(body) = body.collect().await.map(Collected::to_bytes) else {
             return unavailable();
         };
         let begun = Instant::now();
         for number in 1..=ATTEMPTS {
-            match attempt_unary(&pick, &parts, &body).await {
+            let answer = attempt(&pick, Request::from_parts(parts.clone(), Body::new(Full::new(body.clone())))).await;
+            let answer = if streams_out { answer } else { whole(answer).await };
+            match answer {
                 Ok(answer) => return answer,
                 Err(Failure::Unknown) if !idempotent => break,
                 Err(_) if number == ATTEMPTS || begun.elapsed() > LAST_ATTEMPT => break,
@@ -136,14 +140,9 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Makes a call once and waits for the whole answer, so that a peer that dies while answering is noticed here.
-async fn attempt_unary(
-    pick: &impl Fn() -> Option<Arc<Replica>>,
-    parts: &request::Parts,
-    body: &Bytes,
-) -> Result<Response<Body>, Failure> {
-    let request = Request::from_parts(parts.clone(), Body::new(Full::new(body.clone())));
-    let (head, body) = attempt(pick, request).await?.into_parts();
+/// Waits for the whole of an answer, so that a peer that dies while answering is noticed here.
+async fn whole(answer: Result<Response<Body>, Failure>) -> Result<Response<Body>, Failure> {
+    let (head, body) = answer?.into_parts();
     let body = body.collect().await.map_err(|_| Failure::Unknown)?;
     Ok(Response::from_parts(head, Body::new(body)))
 }
@@ -153,7 +152,9 @@ async fn attempt(pick: &impl Fn() -> Option<Arc<Replica>>, request: Request<Body
     match replica.channel().oneshot(request).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
-            replica.mark(false);
+            if !broken_off_by_us(&error) {
+                replica.mark(false);
+            }
             tracing::debug!(error = &error as &dyn Error, "attempt failed");
             Err(if never_connected(&error) { Failure::NotBegun } else { Failure::Unknown })
         }
@@ -166,6 +167,19 @@ fn never_connected(error: &(dyn Error + 'static)) -> bool {
     while let Some(error) = cause {
         if error.is::<tonic::ConnectError>() {
             return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Whether it was this side that ended the call: a client that goes away in the middle of an upload says nothing of
+/// the replica that was taking it.
+fn broken_off_by_us(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            return !error.is_remote() && !error.is_io() && !error.is_go_away();
         }
         cause = error.source();
     }
