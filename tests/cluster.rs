@@ -64,6 +64,15 @@ impl Part {
         }
     }
 
+    /// What it calls itself where it calls in its own name, where it does.
+    fn service_name(self) -> Option<&'static str> {
+        match self {
+            Self::Gateway => Some("gateway"),
+            Self::Group => Some("group"),
+            _ => None,
+        }
+    }
+
     /// The setting by which others find it, where they do.
     fn url_setting(self) -> Option<&'static str> {
         match self {
@@ -166,9 +175,11 @@ impl Cluster {
 
     async fn start_distributed(&mut self) {
         let keys = self.place.path().join("keys");
-        let made =
-            process::run(Part::User.binary(), &["keygen", "--out", &keys.display().to_string()], &Environment::new());
-        assert!(made.status.success(), "keygen failed: {}", String::from_utf8_lossy(&made.stderr));
+        let folder = keys.display().to_string();
+        for command in [&["keygen", "--out", &folder][..], &["add-service", "gateway", "group", "--dir", &folder]] {
+            let made = process::run(Part::User.binary(), command, &Environment::new());
+            assert!(made.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&made.stderr));
+        }
         self.set("CHATROOM_JWKS_FILE", keys.join("jwks.json").display().to_string());
         // The bus carries hints only: nothing that a scenario promises without one of its own depends on it.
         self.settings.entry("CHATROOM_NATS_URL").or_insert_with(|| "nats://127.0.0.1:4222".to_owned());
@@ -180,6 +191,11 @@ impl Cluster {
             }
             if part == Part::User {
                 own.insert("CHATROOM_JWT_SIGNING_KEY_FILE", self.signing_key().display().to_string());
+                own.insert("CHATROOM_SERVICE_SECRETS_FILE", keys.join("services").display().to_string());
+            }
+            if let Some(service) = part.service_name() {
+                let secret = keys.join(format!("{service}.secret"));
+                own.insert("CHATROOM_SERVICE_SECRET_FILE", secret.display().to_string());
             }
             if part == Part::File {
                 own.extend(store.environment().clone());

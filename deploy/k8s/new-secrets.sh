@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the secrets of an overlay, once: passwords, the addresses that carry them, and the keys that sign tokens.
+# Makes the secrets of an overlay, once: passwords, the addresses that carry them, the keys that sign tokens, and what
+# the services prove themselves with.
 #
 #     new-secrets.sh OVERLAY [POSTGRES_HOST[:PORT][?OPTIONS]]
 #
@@ -51,5 +52,11 @@ EOF
     echo "CHATROOM_DATABASE_URL=$(database_url merchant "$merchant")" > "$secrets/merchant.env"
     echo "CHATROOM_DATABASE_URL=$(database_url user "$user")" > "$secrets/user.env"
 fi
+for service in gateway group; do
+    [ ! -e "$secrets/$service.secret" ] || continue
+    # As `chatroom-user add-service` does it.
+    openssl rand -hex 32 | tr -d '\n' > "$secrets/$service.secret"
+    echo "$service $(sha256sum < "$secrets/$service.secret" | cut -d ' ' -f 1)" >> "$secrets/services"
+done
 [ -e "$secrets/signing-key.pem" ] || "${CHATROOM_USER:-chatroom-user}" keygen --out "$secrets"
 echo "the secrets are in $secrets"

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use chatroom_file::Objects;
 use chatroom_gateway::Gateway;
 use chatroom_group::Links;
-use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, lifecycle, link::Link, telemetry};
-use chatroom_user::Signer;
+use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, lifecycle, link::Link, service_token::ServiceSecret, telemetry};
+use chatroom_user::{Services, Signer};
 
 use crate::{config::Config, data::DataFolder};
 
@@ -43,7 +43,10 @@ async fn build(config: &Config, data: &DataFolder) -> anyhow::Result<Gateway> {
         Objects::embedded(data.files()),
     )
     .with_context(|| format!("in the data folder {}", data.path().display()))?;
-    let user = Link::Local(chatroom_user::routes(users, signer, verifier.clone(), clock.clone(), &config.user)?);
+    let secret = ServiceSecret::random();
+    let services = Services::of([("gateway", &secret), ("group", &secret)]);
+    let users = chatroom_user::routes(users, signer, services, verifier.clone(), clock.clone(), &config.user)?;
+    let user = Link::Local(users);
     let merchant = Link::Local(chatroom_merchant::routes(
         merchants,
         user.clone(),

@@ -2,13 +2,7 @@
 //! as RFC 8725 asks), for users and for services with no user behind them; neither kind passes for the other. Owns no
 //! signing key: nothing here can make a token.
 
-use std::{
-    collections::HashMap,
-    fmt::Write as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashMap, fmt::Write as _, path::Path, sync::Arc};
 
 use anyhow::{Context as _, ensure};
 use arc_swap::ArcSwap;
@@ -24,6 +18,7 @@ use tonic::{Code, Request, Status, metadata::MetadataMap};
 use crate::{
     clock::Clock,
     error::{UNAUTHENTICATED, status},
+    files::Changes,
     ids::UserId,
 };
 
@@ -42,8 +37,6 @@ const CACHE_TOKENS: u64 = 20_000;
 const CACHE_SERVICE_TOKENS: u64 = 1_000;
 /// How long the name of a service may be.
 const SERVICE_NAME_MAX: usize = 32;
-/// How often the file of public keys is looked at.
-const RELOAD_EVERY: Duration = Duration::from_secs(1);
 
 /// What a token says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -153,13 +146,12 @@ impl Verifier {
     /// Verifies with the keys in a file and reads it again, until `stop`, whenever it has changed. A file that cannot
     /// be read then leaves the keys as they are.
     pub async fn from_file(path: &Path, clock: Clock, stop: CancellationToken) -> anyhow::Result<Self> {
-        // Looked at before it is read, so that no change in between goes unnoticed.
-        let last = modified(path).await;
+        let changes = Changes::of(path).await;
         let jwks = tokio::fs::read_to_string(path)
             .await
             .with_context(|| format!("the public keys {} cannot be read", path.display()))?;
         let verifier = Self::new(&jwks, clock).with_context(|| format!("in {}", path.display()))?;
-        tokio::spawn(verifier.clone().follow(path.to_owned(), last, stop));
+        tokio::spawn(verifier.clone().follow(changes, stop));
         Ok(verifier)
     }
 
@@ -209,18 +201,10 @@ impl Verifier {
         Ok(service)
     }
 
-    async fn follow(self, path: PathBuf, mut last: Option<SystemTime>, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(RELOAD_EVERY)).await.is_some() {
-            let current = modified(&path).await;
-            if current == last {
-                continue;
-            }
-            match self.reload(&path).await {
-                Ok(()) => {
-                    last = current;
-                    tracing::info!(file = %path.display(), "public keys read again");
-                }
-                // The file may be half written: look again.
+    async fn follow(self, mut changes: Changes, stop: CancellationToken) {
+        while changes.next(&stop).await {
+            match self.reload(changes.path()).await {
+                Ok(()) => tracing::info!(file = %changes.path().display(), "public keys read again"),
                 Err(error) => tracing::error!(error = format!("{error:#}"), "public keys kept as they were"),
             }
         }
@@ -250,7 +234,8 @@ fn validation(audience: &str) -> Validation {
     validation
 }
 
-fn is_service_name(text: &str) -> bool {
+/// Whether `text` is 1 to 32 lower-case letters, digits and hyphens.
+pub fn is_service_name(text: &str) -> bool {
     (1..=SERVICE_NAME_MAX).contains(&text.len())
         && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
@@ -301,12 +286,10 @@ impl Keys {
     }
 }
 
-async fn modified(path: &Path) -> Option<SystemTime> {
-    tokio::fs::metadata(path).await.ok()?.modified().ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::testing::Tokens;
 

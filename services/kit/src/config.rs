@@ -81,6 +81,14 @@ pub struct BusConfig {
     pub nats_url: Vec<async_nats::ServerAddr>,
 }
 
+/// Where a process finds the secret with which it gets tokens of its own.
+#[derive(Args, Clone, Debug)]
+pub struct ServiceSecretConfig {
+    /// File with this service's own secret, which it exchanges for service tokens; chatroom-user add-service makes one
+    #[arg(long, env = "CHATROOM_SERVICE_SECRET_FILE", value_name = "FILE")]
+    pub service_secret_file: PathBuf,
+}
+
 /// Where a process finds the public keys that tokens are verified with.
 #[derive(Args, Clone, Debug)]
 pub struct JwksConfig {

@@ -9,10 +9,12 @@ pub mod config;
 pub mod db;
 pub mod error;
 pub mod fields;
+pub mod files;
 pub mod ids;
 pub mod lifecycle;
 pub mod link;
 pub mod rpc;
+pub mod service_token;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 #[expect(clippy::expect_used, reason = "a test that cannot begin has failed")]

@@ -19,8 +19,8 @@ use chatroom_kit::{
     rpc,
 };
 use chatroom_proto::user::v1::{
-    BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse, LoginRequest, LoginResponse,
-    RegisterRequest, RegisterResponse, User,
+    BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse, IssueServiceTokenRequest,
+    IssueServiceTokenResponse, LoginRequest, LoginResponse, RegisterRequest, RegisterResponse, User,
     user_service_client::UserServiceClient,
     user_service_server::{UserService, UserServiceServer},
 };
@@ -61,6 +61,13 @@ impl UserService for Stub {
         &self,
         _: Request<BatchGetUsersRequest>,
     ) -> Result<Response<BatchGetUsersResponse>, Status> {
+        Err(Status::unimplemented("no test asks"))
+    }
+
+    async fn issue_service_token(
+        &self,
+        _: Request<IssueServiceTokenRequest>,
+    ) -> Result<Response<IssueServiceTokenResponse>, Status> {
         Err(Status::unimplemented("no test asks"))
     }
 }

@@ -20,6 +20,8 @@ pub enum Config {
     Serve(Box<ServeConfig>),
     /// Make a signing key.
     Keygen(KeygenConfig),
+    /// Give services secrets.
+    AddService(AddServiceConfig),
     /// Make a user an administrator.
     GrantAdmin(GrantAdminConfig),
 }
@@ -33,6 +35,14 @@ enum Command {
     /// (CHATROOM_JWT_SIGNING_KEY_FILE=NEW/signing-key.pem, and start the user service anew), and once the last token
     /// of the old key has ended, publish the new public key alone (NEW/jwks.json).
     Keygen(KeygenConfig),
+    /// Give services secrets, with which they get tokens of their own: those of this system, or others that are to send
+    /// messages in groups
+    ///
+    /// Writes NAME.secret, for CHATROOM_SERVICE_SECRET_FILE of that service and nobody else, and adds its hash to the
+    /// file `services`, for CHATROOM_SERVICE_SECRETS_FILE of the user service, which reads it again by itself. A line of
+    /// that file may be written by hand: a name and the SHA-256 of a secret. To replace a secret, make another one in a
+    /// folder of its own, add its line, give the service the new file, and remove the old line.
+    AddService(AddServiceConfig),
     /// Make a user an administrator, from the next login on
     GrantAdmin(GrantAdminConfig),
 }
@@ -46,6 +56,10 @@ pub struct ServeConfig {
     /// File with the private key that tokens are signed with (Ed25519, PKCS#8 PEM); keygen makes one
     #[arg(long, env = "CHATROOM_JWT_SIGNING_KEY_FILE", value_name = "FILE")]
     pub jwt_signing_key_file: PathBuf,
+    /// File with the services that may have tokens of their own: a line is a name and the SHA-256 of a secret; read
+    /// again when it changes; add-service makes it
+    #[arg(long, env = "CHATROOM_SERVICE_SECRETS_FILE", value_name = "FILE")]
+    pub service_secrets_file: PathBuf,
     /// The public keys.
     #[command(flatten)]
     pub jwks: JwksConfig,
@@ -100,6 +114,20 @@ pub struct KeygenConfig {
     pub if_missing: bool,
 }
 
+/// Which services are to have secrets.
+#[derive(Args, Clone, Debug)]
+pub struct AddServiceConfig {
+    /// The services' names, such as gateway: 1 to 32 lower-case letters, digits and hyphens
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Folder to write NAME.secret and services to; secrets that are there are not overwritten
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Leave a service alone that has a secret there already, so that every start of a deployment may ask
+    #[arg(long)]
+    pub if_missing: bool,
+}
+
 /// Whom to make an administrator.
 #[derive(Args, Clone, Debug)]
 pub struct GrantAdminConfig {
@@ -134,6 +162,7 @@ impl FromArgMatches for Config {
         }
         Ok(match Command::from_arg_matches(matches)? {
             Command::Keygen(config) => Self::Keygen(config),
+            Command::AddService(config) => Self::AddService(config),
             Command::GrantAdmin(config) => Self::GrantAdmin(config),
         })
     }
@@ -155,8 +184,17 @@ fn token_ttl(text: &str) -> Result<TimeDelta, &'static str> {
 mod tests {
     use super::*;
 
-    const SERVE: [&str; 7] =
-        ["chatroom-user", "--database-url", "sqlite://a", "--jwks-file", "a", "--jwt-signing-key-file", "b"];
+    const SERVE: [&str; 9] = [
+        "chatroom-user",
+        "--database-url",
+        "sqlite://a",
+        "--jwks-file",
+        "a",
+        "--jwt-signing-key-file",
+        "b",
+        "--service-secrets-file",
+        "c",
+    ];
 
     fn settings(flags: &[&str]) -> Result<Settings, String> {
         match Config::try_parse_from(SERVE.iter().chain(flags)) {

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use argon2::password_hash;
-use chatroom_kit::error::{INTERNAL, database_status, status, status_retry_after};
+use chatroom_kit::{
+    auth::Unauthenticated,
+    error::{INTERNAL, database_status, status, status_retry_after},
+};
 use tonic::{Code, Status};
 
 /// When a caller that found the service overloaded should try again.
@@ -25,6 +28,9 @@ pub enum Error {
         /// When the next one is let through.
         retry_after: Duration,
     },
+    /// A service does not prove itself.
+    #[error(transparent)]
+    Unauthenticated(#[from] Unauthenticated),
     /// There is no such user.
     #[error("there is no such user")]
     UserNotFound,
@@ -54,6 +60,7 @@ impl From<Error> for Status {
             Error::TooManyAttempts { retry_after } => {
                 status_retry_after(Code::ResourceExhausted, "TOO_MANY_ATTEMPTS", message, retry_after)
             }
+            Error::Unauthenticated(unauthenticated) => unauthenticated.into(),
             Error::UserNotFound => status(Code::NotFound, "USER_NOT_FOUND", message),
             Error::Overloaded => status_retry_after(Code::Unavailable, "OVERLOADED", message, OVERLOADED_RETRY),
             Error::Hashing(_) | Error::Signing(_) | Error::Random(_) => {

@@ -8,6 +8,7 @@ mod error;
 pub mod keygen;
 mod password;
 mod rpc;
+pub mod services;
 mod store;
 mod throttle;
 mod token;
@@ -19,6 +20,7 @@ use tonic::service::Routes;
 
 pub use admin::grant_admin;
 pub use error::Error;
+pub use services::Services;
 pub use store::Store;
 pub use token::{Signer, Token};
 
@@ -26,10 +28,11 @@ pub use token::{Signer, Token};
 pub fn routes(
     store: Store,
     signer: Signer,
+    services: Services,
     verifier: Verifier,
     clock: Clock,
     settings: &config::Settings,
 ) -> anyhow::Result<Routes> {
-    let service = rpc::Service::new(store, signer, verifier, clock, settings).context("passwords cannot be hashed")?;
+    let service = rpc::Service::new(store, signer, services, verifier, clock, settings).context("passwords cannot be hashed")?;
     Ok(chatroom_kit::rpc::surround(Routes::new(UserServiceServer::new(service))))
 }

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use chatroom_kit::{auth::Verifier, clock::Clock, config, db, lifecycle, telemetry, tls::Tls};
 use chatroom_user::{
-    Signer, Store,
+    Services, Signer, Store,
     config::{Config, GrantAdminConfig, ServeConfig},
-    keygen,
+    keygen, services,
 };
 
 #[tokio::main]
@@ -14,6 +14,7 @@ async fn main() -> ExitCode {
     lifecycle::exit_code(match config::parse() {
         Config::Serve(config) => serve(*config).await,
         Config::Keygen(config) => keygen::run(&config),
+        Config::AddService(config) => services::add(&config),
         Config::GrantAdmin(config) => grant_admin(config).await,
     })
 }
@@ -25,12 +26,13 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
     let signer = Signer::from_file(&config.jwt_signing_key_file)?;
     signer.must_be_published_in(&verifier.jwks())?;
+    let services = Services::from_file(&config.service_secrets_file, stop.clone()).await?;
     let database = &config.database;
     let open = async || Store::open(&database.database_url, database.database_pool).await;
     let store = db::when_there(open, &stop).await?;
     tracing::info!(key.id = signer.key_id(), "signing tokens");
     let tls = Tls::open(&config.tls, stop.clone()).await?;
-    let routes = chatroom_user::routes(store, signer, verifier, clock, &config.settings)?;
+    let routes = chatroom_user::routes(store, signer, services, verifier, clock, &config.settings)?;
     let listener = lifecycle::listen(config.listen).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;

@@ -9,7 +9,8 @@ use chatroom_kit::{
     wire,
 };
 use chatroom_proto::user::v1::{
-    self as proto, BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse, LoginRequest,
+    self as proto, BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse, IssueServiceTokenRequest,
+    IssueServiceTokenResponse, LoginRequest,
     LoginResponse, RegisterRequest, RegisterResponse, user_service_server::UserService,
 };
 use tonic::{Request, Response, Status};
@@ -19,6 +20,7 @@ use crate::{
     domain::{Address, NewAccount, Password, Role, User, Username},
     error::Error,
     password::Passwords,
+    services::Services,
     store::Store,
     throttle::Throttle,
     token::Signer,
@@ -30,6 +32,7 @@ const BATCH_MAX: usize = 200;
 pub(crate) struct Service {
     store: Store,
     signer: Signer,
+    services: Services,
     verifier: Verifier,
     clock: Clock,
     passwords: Passwords,
@@ -41,13 +44,14 @@ impl Service {
     pub(crate) fn new(
         store: Store,
         signer: Signer,
+        services: Services,
         verifier: Verifier,
         clock: Clock,
         settings: &Settings,
     ) -> anyhow::Result<Self> {
         let passwords = Passwords::start()?;
         let throttle = Throttle::new(settings.login_failures_per_address.into(), clock.clone());
-        Ok(Self { store, signer, verifier, clock, passwords, throttle, settings: settings.clone() })
+        Ok(Self { store, signer, services, verifier, clock, passwords, throttle, settings: settings.clone() })
     }
 
     /// Opens an account; nothing where the name is taken.
@@ -144,6 +148,20 @@ impl UserService for Service {
         let ids = decode_ids(&request.get_ref().ids)?;
         let users = self.store.users(&ids).await.map_err(Error::from)?;
         Ok(Response::new(BatchGetUsersResponse { users: users.into_iter().map(encode_user).collect() }))
+    }
+
+    async fn issue_service_token(
+        &self,
+        request: Request<IssueServiceTokenRequest>,
+    ) -> Result<Response<IssueServiceTokenResponse>, Status> {
+        let IssueServiceTokenRequest { service, secret } = request.get_ref();
+        self.services.verify(service, secret)?;
+        let token = self.signer.mint_for_service(service, self.clock.now())?;
+        tracing::info!(service, "service token issued");
+        Ok(Response::new(IssueServiceTokenResponse {
+            token: token.text,
+            expire_time: Some(wire::timestamp(token.expires_at)),
+        }))
     }
 }
 

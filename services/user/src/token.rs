@@ -9,7 +9,7 @@ use aws_lc_rs::{
     signature::{Ed25519KeyPair, KeyPair as _},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chatroom_kit::auth::{AUDIENCE, Claims, ISSUER};
+use chatroom_kit::auth::{AUDIENCE, Claims, ISSUER, SERVICE_AUDIENCE, ServiceClaims};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header,
@@ -24,6 +24,8 @@ use crate::{domain::User, error::Error};
 
 /// What a PKCS#8 private key is called in PEM (RFC 7468).
 const PEM_TAG: &str = "PRIVATE KEY";
+/// How long a service's token is good for: it cannot be withdrawn, and is renewed by itself.
+const SERVICE_TTL: TimeDelta = TimeDelta::minutes(10);
 /// How long a token's own id is, in bytes.
 const TOKEN_ID: usize = 16;
 
@@ -105,6 +107,23 @@ impl Signer {
             sub: user.id.to_string(),
             username: user.username.clone(),
             role: user.role.number(),
+            iat: now.timestamp(),
+            exp: expires_at.timestamp(),
+            jti: URL_SAFE_NO_PAD.encode(id),
+        };
+        let text = jsonwebtoken::encode(&self.header, &claims, &self.key)?;
+        Ok(Token { text, expires_at })
+    }
+
+    /// A token for the service `name`, good for ten minutes from `now` on.
+    pub fn mint_for_service(&self, name: &str, now: DateTime<Utc>) -> Result<Token, Error> {
+        let expires_at = now.checked_add_signed(SERVICE_TTL).unwrap_or(now).trunc_subsecs(0);
+        let mut id = [0; TOKEN_ID];
+        rand::fill(&mut id)?;
+        let claims = ServiceClaims {
+            iss: ISSUER.to_owned(),
+            aud: SERVICE_AUDIENCE.to_owned(),
+            sub: name.to_owned(),
             iat: now.timestamp(),
             exp: expires_at.timestamp(),
             jti: URL_SAFE_NO_PAD.encode(id),

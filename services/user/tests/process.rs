@@ -12,7 +12,7 @@ use chatroom_kit::{
     testing::{self, FreshDatabase},
 };
 use chatroom_proto::user::v1::{
-    LoginRequest, LoginResponse, RegisterRequest, Role, user_service_client::UserServiceClient,
+    IssueServiceTokenRequest, LoginRequest, LoginResponse, RegisterRequest, Role, user_service_client::UserServiceClient,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -36,6 +36,8 @@ impl Place {
         let place = Self { folder: TempDir::new().unwrap(), database: testing::postgres().await };
         let made = place.keygen("keys", None).await;
         assert!(made.status.success(), "{}", text(&made.stderr));
+        let added = place.add_service("gateway").await;
+        assert!(added.status.success(), "{}", text(&added.stderr));
         place
     }
 
@@ -52,6 +54,10 @@ impl Place {
         command.output().await.unwrap()
     }
 
+    async fn add_service(&self, name: &str) -> Output {
+        command().args(["add-service", name, "--dir"]).arg(self.path("keys")).output().await.unwrap()
+    }
+
     async fn grant_admin(&self, name: &str) -> Output {
         command().args(["grant-admin", name]).env("CHATROOM_DATABASE_URL", &self.database.url).output().await.unwrap()
     }
@@ -65,6 +71,7 @@ impl Place {
             .env("CHATROOM_DATABASE_URL", &self.database.url)
             .env("CHATROOM_JWT_SIGNING_KEY_FILE", self.path(keys).join("signing-key.pem"))
             .env("CHATROOM_JWKS_FILE", self.path("keys/jwks.json"))
+            .env("CHATROOM_SERVICE_SECRETS_FILE", self.path("keys/services"))
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         command
@@ -136,6 +143,37 @@ async fn it_serves_only_with_a_key_that_is_published() {
 }
 
 #[tokio::test]
+async fn a_service_added_while_it_runs_gets_tokens() {
+    let place = Place::new().await;
+    let mut process = place.serve("keys").spawn().unwrap();
+    let client = client(&mut process).await;
+    let token = |service: &str, secret: String| {
+        let request = IssueServiceTokenRequest { service: service.to_owned(), secret };
+        let mut client = client.clone();
+        async move { client.issue_service_token(request).await.map(|answer| answer.into_inner().token) }
+    };
+    let secret = |name: &str| std::fs::read_to_string(place.path("keys").join(format!("{name}.secret"))).unwrap();
+    assert!(token("gateway", secret("gateway")).await.is_ok());
+
+    // Which is not undone by asking again, and overwritten by nobody.
+    let again = place.add_service("gateway").await;
+    assert_eq!(again.status.code(), Some(1));
+    assert_eq!(text(&again.stderr).lines().count(), 1);
+    assert!(place.add_service("bot").await.status.success());
+    let issued = timeout(PATIENCE, async {
+        loop {
+            if let Ok(token) = token("bot", secret("bot")).await {
+                return token;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(!issued.await.expect("the file is read again").is_empty());
+    assert!(token("gateway", secret("gateway")).await.is_ok());
+    assert!(token("bot", secret("gateway")).await.is_err());
+}
+
+#[tokio::test]
 async fn wrong_settings_are_refused_with_one_line() {
     let place = Place::new().await;
     for (variable, value) in [
@@ -144,6 +182,7 @@ async fn wrong_settings_are_refused_with_one_line() {
         ("CHATROOM_DATABASE_URL", "mysql://localhost/chatroom"),
         ("CHATROOM_JWKS_FILE", "/nowhere/jwks.json"),
         ("CHATROOM_JWT_SIGNING_KEY_FILE", "/nowhere/signing-key.pem"),
+        ("CHATROOM_SERVICE_SECRETS_FILE", "/nowhere/services"),
     ] {
         let refused = place.serve("keys").env(variable, value).output().await.unwrap();
         assert!(!refused.status.success(), "{variable}");

@@ -15,7 +15,7 @@ use chatroom_proto::user::v1::{
     BatchGetUsersRequest, GetUserRequest, LoginRequest, LoginResponse, RegisterRequest, Role, User,
     user_service_client::UserServiceClient,
 };
-use chatroom_user::{Signer, Store, config::Settings};
+use chatroom_user::{Services, Signer, Store, config::Settings};
 use chrono::{DateTime, TimeDelta};
 use futures::future;
 use tonic::{Code, Request, Status};
@@ -52,7 +52,9 @@ impl Service {
     async fn start_verifying(signer: Signer, verifier: Verifier, clock: Clock, settings: Settings) -> Self {
         let database = testing::sqlite();
         let store = Store::open(&database.url, 4).await.unwrap();
-        let routes = chatroom_user::routes(store.clone(), signer, verifier.clone(), clock.clone(), &settings).unwrap();
+        let routes =
+            chatroom_user::routes(store.clone(), signer, Services::of([]), verifier.clone(), clock.clone(), &settings)
+                .unwrap();
         let client = UserServiceClient::new(Link::Local(routes));
         Self { client, store, verifier, clock, _database: database }
     }

@@ -33,6 +33,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(50);
 const IDEMPOTENT: &[&str] = &[
     "/chatroom.user.v1.UserService/GetUser",
     "/chatroom.user.v1.UserService/BatchGetUsers",
+    "/chatroom.user.v1.UserService/IssueServiceToken",
     "/chatroom.merchant.v1.MerchantService/GetMerchant",
     "/chatroom.merchant.v1.MerchantService/JoinMerchant",
     "/chatroom.merchant.v1.MerchantService/ListMemberships",
