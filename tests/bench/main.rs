@@ -9,6 +9,7 @@ mod limit;
 mod load;
 mod options;
 mod plan;
+mod realtime;
 mod report;
 mod request;
 mod rig;
@@ -42,6 +43,8 @@ async fn main() -> ExitCode {
 async fn try_main(options: Options) -> anyhow::Result<()> {
     match options.command {
         Some(Command::Limit(options)) => limit::serve(options).await,
+        Some(Command::Realtime(run)) => realtime::bench(&run).await,
+        Some(Command::Broadcast(options)) => realtime::broadcast::serve(options).await,
         None => bench(&options.run).await,
     }
 }

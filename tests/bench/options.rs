@@ -8,7 +8,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
 
-use crate::{load::Effort, route::Route, seed::Size};
+use crate::{load::Effort, realtime, route::Route, seed::Size};
 
 /// Measures chatroom in both shapes against the least that could do the same work
 #[derive(Debug, Parser)]
@@ -27,6 +27,10 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     /// Serve the limit: the same SQL and answers from bare handlers
     Limit(LimitOptions),
+    /// Measure the chat over sockets against a bare broadcast
+    Realtime(realtime::options::Run),
+    /// Serve the limit of the chat: what is said is told to a room, and stored nowhere
+    Broadcast(realtime::options::BroadcastOptions),
 }
 
 /// What the limit serves from.
@@ -60,17 +64,23 @@ pub(crate) struct Run {
     pub(crate) shape: Option<Shape>,
 }
 
-fn shape_parser() -> impl clap::builder::TypedValueParser<Value = Shape> {
+/// Reads a shape's name.
+pub(crate) fn shape_parser() -> impl clap::builder::TypedValueParser<Value = Shape> {
     PossibleValuesParser::new(["standalone", "distributed"]).map(|name| match name.as_str() {
         "standalone" => Shape::Standalone,
         _ => Shape::Distributed,
     })
 }
 
+/// The one shape that was asked for, or both.
+pub(crate) fn both_shapes(only: Option<Shape>) -> Vec<Shape> {
+    only.map_or_else(|| vec![Shape::Standalone, Shape::Distributed], |shape| vec![shape])
+}
+
 impl Run {
     /// Which shapes.
     pub(crate) fn shapes(&self) -> Vec<Shape> {
-        self.shape.map_or_else(|| vec![Shape::Standalone, Shape::Distributed], |shape| vec![shape])
+        both_shapes(self.shape)
     }
 
     /// Which routes.

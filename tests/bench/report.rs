@@ -65,7 +65,8 @@ pub(crate) struct RouteReport {
     pub(crate) comparison: Comparison,
 }
 
-fn as_text<T: fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serialises what is shown.
+pub(crate) fn as_text<T: fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 
@@ -77,16 +78,21 @@ impl Report {
 
     /// Writes the figures to their file.
     pub(crate) fn save(&self) -> anyhow::Result<()> {
-        let file = Path::new(FILE);
-        if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(file, serde_json::to_vec_pretty(self)?).with_context(|| format!("{FILE} cannot be written"))
+        save(FILE, self)
     }
 }
 
+/// Writes figures to a file.
+pub(crate) fn save(file: &str, figures: &impl Serialize) -> anyhow::Result<()> {
+    let path = Path::new(file);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, serde_json::to_vec_pretty(figures)?).with_context(|| format!("{file} cannot be written"))
+}
+
 /// What the figures hold for.
-async fn machine() -> anyhow::Result<String> {
+pub(crate) async fn machine() -> anyhow::Result<String> {
     let processors = fs::read_to_string("/proc/cpuinfo")?;
     let models: Vec<_> = processors.lines().filter_map(|line| line.strip_prefix("model name")).collect();
     let model = models.first().map_or("unknown processor", |line| line.trim_start_matches([':', ' ', '\t']));
@@ -186,6 +192,7 @@ fn aim(aim: Aim, comparison: &Comparison) -> String {
     }
 }
 
-fn verdict(met: bool) -> &'static str {
+/// Whether an aim was met, in a word.
+pub(crate) fn verdict(met: bool) -> &'static str {
     if met { "met" } else { "missed" }
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The limit's binary: this one.
-const BINARY: &str = "chatroom-bench";
+pub(crate) const BINARY: &str = "chatroom-bench";
 /// The services that have a database, and what the setting of the limit is called that leads to its copy.
 const DATABASES: [(Part, &str, &str); 3] = [
     (Part::User, "user", "--user-database-url"),
@@ -87,11 +87,13 @@ impl Rig {
     }
 }
 
-fn watched(process: &Process) -> Watched {
+/// A process of the harness, to be looked at.
+pub(crate) fn watched(process: &Process) -> Watched {
     Watched { name: process.name(), id: process.id() }
 }
 
-fn unlimited(shape: Shape) -> chatroom_tests::cluster::Builder {
+/// A cluster that refuses no load.
+pub(crate) fn unlimited(shape: Shape) -> chatroom_tests::cluster::Builder {
     let settings = [
         "CHATROOM_WRITES_PER_SECOND",
         "CHATROOM_WRITES_BURST",

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::{http::Connection, request};
 
 /// How many connections make the data.
-const CONNECTIONS: usize = 16;
+pub(crate) const CONNECTIONS: usize = 16;
 /// How many do where passwords are hashed: more would only wait, and on a busy machine be refused.
 const HASHING: usize = 4;
 /// How many pages each user opens.
@@ -70,7 +70,8 @@ pub(crate) async fn seed(address: SocketAddr, size: Size) -> anyhow::Result<Seed
     Ok(Seeded { owners, joiners, pages, picture })
 }
 
-async fn register(address: SocketAddr, count: usize) -> anyhow::Result<Vec<User>> {
+/// Registers so many users and signs them in.
+pub(crate) async fn register(address: SocketAddr, count: usize) -> anyhow::Result<Vec<User>> {
     let names: Vec<_> = (0..count).map(|index| format!("bench-{index}")).collect();
     let credentials = |path: &str, name: &String| {
         let mut head = Vec::new();
@@ -150,7 +151,11 @@ pub(crate) fn picture(size: usize) -> Vec<u8> {
 }
 
 /// Sends every request over so many connections; answers the `data` of each, in their order.
-async fn ask_all(address: SocketAddr, connections: usize, requests: Vec<Vec<u8>>) -> anyhow::Result<Vec<Value>> {
+pub(crate) async fn ask_all(
+    address: SocketAddr,
+    connections: usize,
+    requests: Vec<Vec<u8>>,
+) -> anyhow::Result<Vec<Value>> {
     let count = requests.len();
     let requests = Arc::new(requests);
     let mut askers = JoinSet::new();
@@ -178,6 +183,7 @@ async fn ask_all(address: SocketAddr, connections: usize, requests: Vec<Vec<u8>>
     Ok(all)
 }
 
-fn text(value: &Value) -> anyhow::Result<String> {
+/// A text in an answer.
+pub(crate) fn text(value: &Value) -> anyhow::Result<String> {
     Ok(value.as_str().with_context(|| format!("the answer has {value} where a text is promised"))?.to_owned())
 }

@@ -64,6 +64,14 @@ impl Watched {
         Ok(Memory { resident: mebibytes("VmRSS:")?, peak: mebibytes("VmHWM:")? })
     }
 
+    /// How much memory it has in MiB, where a page that others have too counts in parts.
+    pub(crate) fn proportional_memory(&self) -> anyhow::Result<f64> {
+        let text = self.read("smaps_rollup")?;
+        let kibibytes = text.lines().find_map(|line| line.strip_prefix("Pss:")?.strip_suffix("kB"));
+        let kibibytes: u32 = kibibytes.context("/proc says something unknown")?.trim().parse()?;
+        Ok(f64::from(kibibytes) / 1024.0)
+    }
+
     fn read(&self, file: &str) -> anyhow::Result<String> {
         fs::read_to_string(format!("/proc/{}/{file}", self.id)).with_context(|| format!("{} is gone", self.name))
     }
