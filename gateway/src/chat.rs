@@ -2,6 +2,7 @@
 //! them, and the requests that HTTP routes and WebSocket frames share. Owns no route, no socket and no rule of the chat.
 
 pub(crate) mod conversation;
+pub(crate) mod directory;
 pub(crate) mod event;
 pub(crate) mod group;
 pub(crate) mod member;

@@ -11,7 +11,7 @@ use chatroom_proto::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Gateway, address::TrustedProxies, chat::people::Directory, limit::Limits};
+use crate::{Gateway, address::TrustedProxies, chat::directory::Directory, limit::Limits};
 
 /// What every handler works with. Clones share it.
 pub(crate) type App = Arc<Shared>;

@@ -9,7 +9,7 @@ use chatroom_tests::{
     client::{Answer, try_send},
     process::PATIENCE,
 };
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all, stream};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,9 @@ struct Written {
     page: Value,
     pages: Names,
     groups: Names,
+    /// Where messages were sent, and their names, which are what they say and what their client calls them.
+    chat: Value,
+    messages: Names,
     /// Files have no names of the user's: only the acknowledged paths are known, with what was sent.
     files: Vec<(String, Bytes)>,
     accounts: BTreeSet<(String, String)>,
@@ -58,8 +61,9 @@ async fn killed_during_writes_it_loses_nothing_acknowledged(shape: Shape) {
         let part = parts(shape)[round % parts(shape).len()];
         let user = world.user().await;
         let page = world.page(&user).await;
+        let chat = world.group(&user, &page).await;
         let stop = CancellationToken::new();
-        let writing = tokio::spawn(write(user, page, files.clone(), stop.clone()));
+        let writing = tokio::spawn(write(user, page, chat, files.clone(), stop.clone()));
         // Not always at the same moment of a write.
         let moment = Duration::from_millis(250 + 17 * u64::try_from(round).unwrap_or_default());
         tokio::time::sleep(moment).await;
@@ -73,16 +77,18 @@ async fn killed_during_writes_it_loses_nothing_acknowledged(shape: Shape) {
     let least = kills();
     assert!(written(|round| round.pages.acknowledged.len()) >= least, "too few pages to show anything");
     assert!(written(|round| round.groups.acknowledged.len()) >= least, "too few groups to show anything");
+    assert!(written(|round| round.messages.acknowledged.len()) >= least, "too few messages to show anything");
     assert!(written(|round| round.files.len()) >= least, "too few files to show anything");
     assert!(written(|round| round.accounts.len()) >= least / 4, "too few accounts to show anything");
     for round in &rounds {
         round.assert_all_there(&world).await;
+        round.assert_messages_there_once().await;
     }
 }
 
 /// Writes all kinds of records at once, as fast as it goes, until `stop`.
-async fn write(user: User, page: Value, files: [Bytes; 3], stop: CancellationToken) -> Written {
-    let (pages, groups, files, accounts) = tokio::join!(
+async fn write(user: User, page: Value, chat: Value, files: [Bytes; 3], stop: CancellationToken) -> Written {
+    let (pages, mut groups, messages, files, accounts) = tokio::join!(
         write_names(&stop, |name| {
             let mut body = page_request(&user.id);
             body["name"] = json!(name);
@@ -92,10 +98,18 @@ async fn write(user: User, page: Value, files: [Bytes; 3], stop: CancellationTok
             let body = json!({"merchant": page["_id"], "name": name, "icon": ICON});
             user.client.request(Method::POST, "/h5/group").json(&body)
         }),
+        write_names(&stop, |name| send(&user, &chat, name)),
         write_files(&stop, &user, &files),
         write_accounts(&stop, &user),
     );
-    Written { user, page, pages, groups, files, accounts }
+    groups.asked.insert(chat["name"].as_str().expect("a name is text").to_owned());
+    Written { user, page, pages, groups, chat, messages, files, accounts }
+}
+
+/// The request that sends the message `name`.
+fn send(user: &User, chat: &Value, name: &str) -> RequestBuilder {
+    let body = json!({"group": chat["_id"], "clientId": name, "kind": "text", "content": {"text": name}});
+    user.client.request(Method::POST, "/h5/message").json(&body)
 }
 
 async fn write_names(stop: &CancellationToken, request: impl Fn(&str) -> RequestBuilder) -> Names {
@@ -190,6 +204,35 @@ impl Written {
             sign_in(&world.client(), name, password).await;
         });
         join_all(accounts).await;
+    }
+}
+
+impl Written {
+    /// Every message is there once, also those that were not acknowledged, after they were sent again as a client does,
+    /// and the sequence has no hole.
+    async fn assert_messages_there_once(&self) {
+        let mut again = stream::iter(&self.messages.asked)
+            .map(|name| try_send(send(&self.user, &self.chat, name)))
+            .buffer_unordered(8);
+        while let Some(answer) = again.next().await {
+            answer.expect("the server answers").ok();
+        }
+        let (mut said, mut place) = (Vec::new(), 0);
+        loop {
+            let group = self.chat["_id"].as_str().expect("an id is text");
+            let path = format!("/h5/message/sync?group={group}&after={place}&limit=500");
+            let part = self.user.client.get(&path).await.ok().data();
+            for event in part["events"].as_array().expect("events are an array") {
+                place += 1;
+                assert_eq!(event["seq"], place, "a hole in the sequence");
+                said.push(event["message"]["content"]["text"].as_str().unwrap_or_default().to_owned());
+            }
+            if part["more"] == false {
+                break;
+            }
+        }
+        assert_eq!(said.len(), self.messages.asked.len(), "a message is missing or there twice");
+        self.messages.assert_there("message", said);
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Conversation<'a> {
     #[schema(minimum = 0, example = 3)]
     unread: i64,
     /// Renewed only when the server's database was restored: whoever knew another one reads anew.
-    #[schema(example = "5c6f7a0e")]
+    #[schema(example = "64e313309054f1bdf19707c2")]
     epoch: &'a str,
     /// The caller's role in the group: 2 the owner, 1 an admin, 0 anybody else.
     role: u8,

@@ -17,7 +17,7 @@ use crate::value::{Id, Time};
 pub(crate) struct Event<'a> {
     group: Id<'a>,
     /// Renewed only when the server's database was restored: whoever knew another one reads anew.
-    #[schema(example = "5c6f7a0e")]
+    #[schema(example = "64e313309054f1bdf19707c2")]
     epoch: &'a str,
     /// Its place in the group's sequence.
     #[schema(minimum = 1, example = 121)]

@@ -43,7 +43,7 @@ pub(crate) struct Unseen<'a> {
     head_seq: i64,
     /// Another one than the client knows means that these places are no longer those that it knows: there are no events
     /// then, and what the client holds is to be dropped and read anew.
-    #[schema(example = "5c6f7a0e")]
+    #[schema(example = "64e313309054f1bdf19707c2")]
     epoch: &'a str,
     /// Whether more events stand after these.
     more: bool,

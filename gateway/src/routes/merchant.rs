@@ -2,15 +2,8 @@
 
 mod service;
 
-use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    response::Response,
-};
-use chatroom_kit::{
-    auth::Caller,
-    error::{Invalid, Problem},
-    link::repeatable,
-};
+use axum::{extract::State, response::Response};
+use chatroom_kit::{auth::Caller, link::repeatable};
 use chatroom_proto::merchant::v1::{
     CreateMerchantRequest, IssueActivationCodesRequest, JoinMerchantRequest, ListMembershipsRequest, Membership,
     Merchant,
@@ -26,7 +19,8 @@ use crate::{
     error::{Refusal, filled},
     idempotency::IdempotencyKey,
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody},
+    openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
+    query::{Query, limit},
     state::App,
     value::{Id, Time, moment},
 };
@@ -122,21 +116,11 @@ impl<'a> JoinedPage<'a> {
 #[into_params(parameter_in = Query)]
 struct Window {
     /// How many rows at most; 1,000 where it is not said.
-    #[param(value_type = Option<i32>, minimum = 1, maximum = 200)]
-    limit: Option<String>,
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i32>,
     /// The `_id` of the row that the answer begins after.
     #[param(pattern = "^[0-9a-f]{24}$")]
     after: Option<String>,
-}
-
-impl Window {
-    fn limit(&self) -> Result<i32, Invalid> {
-        let Some(text) = &self.limit else {
-            return Ok(LIMIT_UNSAID);
-        };
-        let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-        limit.ok_or(Invalid::new("limit", Problem::OutOfRange(1, LIMIT_MAX.into())))
-    }
 }
 
 /// List the pages that the caller has joined, oldest first
@@ -145,20 +129,15 @@ impl Window {
     params(Window),
     responses(
         (status = 200, description = "One row per membership", body = Envelope<Vec<JoinedPage<'static>>>),
-        (status = 400, description = "`INVALID_ARGUMENT`: `limit` or `after` is malformed", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MEMBERSHIP_NOT_FOUND`: `after` names no row of the list",
          body = ErrorEnvelope<'static>),
-        NotSignedIn, NotServed
+        NotSignedIn, WrongQuery, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
-async fn list(
-    caller: SignedIn,
-    State(app): State<App>,
-    window: Result<Query<Window>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let Query(window) = window.map_err(|_| Invalid::new("after", Problem::Malformed))?;
-    let memberships = memberships(&app, &caller, window.limit()?, window.after.unwrap_or_default()).await?;
+async fn list(caller: SignedIn, State(app): State<App>, Query(window): Query<Window>) -> Result<Response, Refusal> {
+    let limit = limit(window.limit, LIMIT_UNSAID, LIMIT_MAX)?;
+    let memberships = memberships(&app, &caller, limit, window.after.unwrap_or_default()).await?;
     let rows = filled(memberships.iter().map(JoinedPage::of).collect::<Option<Vec<_>>>())?;
     Ok(envelope::success(rows))
 }

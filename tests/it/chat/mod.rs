@@ -2,6 +2,7 @@
 
 mod conversation;
 mod documented;
+mod faults;
 mod history;
 mod membership;
 mod order;
@@ -26,6 +27,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         recall::scenarios(),
         search::scenarios(),
         conversation::scenarios(),
+        faults::scenarios(),
     ]
     .concat()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chatroom_tests::client::Answer;
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all, stream};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -24,6 +24,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         a_reply_shows_what_it_answers_as_that_is_now,
         members_are_mentioned_and_everyone_by_owner_and_admins_only,
         nobody_speaks_in_the_name_of_another,
+        sixty_messages_at_once_pass_and_a_flood_is_refused,
     ]
 }
 
@@ -219,4 +220,21 @@ async fn nobody_speaks_in_the_name_of_another(world: World) {
     assert!(said["createdAt"].as_str().is_some_and(|time| time > "2023"), "{said}");
     let anonymous = member.client.anonymous().post("/h5/message", &room.text("无名")).await;
     assert_eq!(anonymous.status, StatusCode::UNAUTHORIZED);
+}
+
+async fn sixty_messages_at_once_pass_and_a_flood_is_refused(world: World) {
+    let room = Room::new(&world).await;
+    let member = room.guest(&world).await;
+    room.join(&member).await.ok();
+    let send = async || room.send(&member, &room.text("洪水")).await;
+    let flood =
+        async |count: usize| stream::iter(0..count).map(|_| send()).buffer_unordered(16).collect::<Vec<_>>().await;
+    // Two of the sixty were joining the page and the group.
+    for answer in flood(58).await {
+        answer.ok();
+    }
+    let refused = flood(600).await.into_iter().find(|answer| !answer.status.is_success()).expect("a flood is refused");
+    assert_refused(&refused, 429, "RATE_LIMITED");
+    assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1), "{refused:?}");
+    room.say(&room.owner, "别人照常").await;
 }

@@ -59,7 +59,7 @@ pub(super) struct History<'a> {
     /// What to ask for with `after` to go on towards the end; null where nothing is known to stand there.
     after: Option<i64>,
     /// Renewed only when the server's database was restored: whoever knew another one reads anew.
-    #[schema(example = "5c6f7a0e")]
+    #[schema(example = "64e313309054f1bdf19707c2")]
     epoch: &'a str,
 }
 
