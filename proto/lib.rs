@@ -42,3 +42,11 @@ pub mod file {
         tonic::include_proto!("chatroom.file.v1");
     }
 }
+
+/// Where a page's events are posted to.
+pub mod webhook {
+    #[expect(missing_docs, reason = "generated")]
+    pub mod v1 {
+        tonic::include_proto!("chatroom.webhook.v1");
+    }
+}

@@ -27,6 +27,9 @@ pub(crate) struct Config {
     /// The merchant service's settings.
     #[command(flatten)]
     pub(crate) merchant: chatroom_merchant::config::Settings,
+    /// The group service's settings.
+    #[command(flatten)]
+    pub(crate) group: chatroom_group::config::Settings,
     /// The file service's settings.
     #[command(flatten)]
     pub(crate) file: chatroom_file::config::Settings,

@@ -8,6 +8,7 @@ use chatroom_gateway::Gateway;
 use chatroom_group::Links;
 use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, lifecycle, link::Link, service_token::ServiceSecret, telemetry};
 use chatroom_user::{Services, Signer};
+use tokio_util::sync::CancellationToken;
 
 use crate::{config::Config, data::DataFolder};
 
@@ -21,7 +22,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = lifecycle::listen(config.listen).await?;
     let data = DataFolder::open(&config.data_dir)?;
     let _lock = data.lock()?;
-    let gateway = Box::pin(build(&config, &data)).await?;
+    let gateway = Box::pin(build(&config, &data, stop.clone())).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
     }
@@ -31,7 +32,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     outcome
 }
 
-async fn build(config: &Config, data: &DataFolder) -> anyhow::Result<Gateway> {
+async fn build(config: &Config, data: &DataFolder, stop: CancellationToken) -> anyhow::Result<Gateway> {
     let clock = Clock::system();
     let signer = Signer::open_or_generate(&data.signing_key())?;
     let verifier = Verifier::new(&signer.jwks(), clock.clone())?;
@@ -56,7 +57,9 @@ async fn build(config: &Config, data: &DataFolder) -> anyhow::Result<Gateway> {
     ));
     let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock.clone(), &config.file));
     let links = Links { merchant: merchant.clone(), file: file.clone() };
-    let group = Link::Local(chatroom_group::routes(groups, links, Bus::local(), verifier.clone(), clock));
+    let settings = config.group.clone();
+    let group = chatroom_group::start(groups, links, Bus::local(), verifier.clone(), clock, settings, stop)?;
+    let group = Link::Local(group);
     Ok(Gateway { user, merchant, group, file, verifier, settings: config.gateway.clone() })
 }
 

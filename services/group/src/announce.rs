@@ -1,12 +1,15 @@
 //! Telling whoever listens on the bus what has been stored. Only ever after the commit, and only a hint: a gateway that
 //! misses it finds out from the sequence itself.
 
+use std::sync::Arc;
+
 use chatroom_kit::{
     bus::{Bus, Subject},
     ids::{GroupId, UserId},
 };
 use chatroom_proto::message::v1::{GroupHint, ReadHint, UserHint, user_hint::Hint};
 use prost::Message as _;
+use tokio::sync::Notify;
 
 use crate::{
     domain::{Event, ReadCursor},
@@ -21,11 +24,13 @@ const HINT_MAX: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Announcer {
     bus: Bus,
+    stored: Arc<Notify>,
 }
 
 impl Announcer {
-    pub(crate) fn new(bus: Bus) -> Self {
-        Self { bus }
+    /// Publishes on `bus`, and notifies `stored` of every event for those in this process.
+    pub(crate) fn new(bus: Bus, stored: Arc<Notify>) -> Self {
+        Self { bus, stored }
     }
 
     /// A group has moved on by these events, which follow each other.
@@ -33,6 +38,7 @@ impl Announcer {
         let Some(last) = events.last() else {
             return;
         };
+        self.stored.notify_one();
         let group = last.group;
         let mut hint = GroupHint {
             group: group.to_string(),

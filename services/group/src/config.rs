@@ -1,12 +1,12 @@
 //! The group service's settings.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use chatroom_kit::{
     config::{AdminConfig, BusConfig, DatabaseConfig, JwksConfig, TelemetryConfig},
     tls::TlsConfig,
 };
-use clap::Parser;
+use clap::{ArgAction, Args, Parser};
 use http::Uri;
 
 /// chatroom's group service: group chats, their members and their messages
@@ -34,6 +34,9 @@ pub struct Config {
         default_value = "http://127.0.0.1:50054"
     )]
     pub file_url: Vec<Uri>,
+    /// What both shapes take.
+    #[command(flatten)]
+    pub settings: Settings,
     /// The database.
     #[command(flatten)]
     pub database: DatabaseConfig,
@@ -52,4 +55,29 @@ pub struct Config {
     /// Logs.
     #[command(flatten)]
     pub telemetry: TelemetryConfig,
+}
+
+/// The settings that both shapes take.
+#[derive(Args, Clone, Debug)]
+// clap would name a group after the struct, and the standalone shape takes the settings of several services.
+#[group(skip)]
+pub struct Settings {
+    /// Whether webhooks may go to addresses that are not on the public internet, and over http: this lets whoever owns a
+    /// page reach what stands in this network
+    #[arg(long, env = "CHATROOM_WEBHOOK_ALLOW_PRIVATE", value_name = "BOOL", default_value_t = false,
+          action = ArgAction::Set, default_missing_value = "true", num_args = 0..=1)]
+    pub webhook_allow_private: bool,
+    /// How long a webhook may fail before it is given up
+    #[arg(long, env = "CHATROOM_WEBHOOK_GIVE_UP", value_name = "TIME", default_value = "3d", value_parser = duration)]
+    pub webhook_give_up: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { webhook_allow_private: false, webhook_give_up: Duration::from_hours(72) }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "not a time such as 3d, 12h or 30m")
 }

@@ -6,8 +6,10 @@ mod event;
 mod group;
 mod member;
 mod message;
+mod network;
 mod refusal;
 mod search;
+mod webhook;
 
 pub use batch::{Known, Place, Standing, Verdict, judge};
 pub use conversation::{Conversation, ConversationCursor, ReadCursor, unread};
@@ -18,5 +20,7 @@ pub use message::{
     Attachment, ClientId, Content, Draft, Kind, Mentions, Message, MessageId, Page, Reply, Sender, edit_refusal,
     recall_refusal,
 };
+pub use network::is_public;
 pub use refusal::Refusal;
 pub use search::{Query, Terms, terms};
+pub use webhook::{Delivery, NewWebhook, Secret, WEBHOOKS_MAX, Webhook, WebhookId, WebhookUrl, leads_outside, pause};

@@ -35,6 +35,12 @@ pub enum Error {
     /// One does not contact oneself.
     #[error("the caller is the page's customer-service user")]
     ContactSelf,
+    /// The page has as many webhooks as it may.
+    #[error("the page has as many webhooks as it may")]
+    WebhookLimitReached,
+    /// There is no such webhook of the caller's.
+    #[error("there is no such webhook")]
+    WebhookNotFound,
     /// The group, or someone's place in it, does not allow it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -65,6 +71,8 @@ impl From<Error> for Status {
             Error::NotPageMember => status(Code::PermissionDenied, "NOT_PAGE_MEMBER", message),
             Error::CustomerNotServing => status(Code::FailedPrecondition, "CUSTOMER_NOT_SERVING", message),
             Error::ContactSelf => status(Code::FailedPrecondition, "CONTACT_SELF", message),
+            Error::WebhookLimitReached => status(Code::FailedPrecondition, "WEBHOOK_LIMIT_REACHED", message),
+            Error::WebhookNotFound => status(Code::NotFound, "WEBHOOK_NOT_FOUND", message),
             Error::Refused(refusal) => refused(refusal),
             Error::Overloaded => status_retry_after(Code::Unavailable, "OVERLOADED", message, RETRY_AFTER),
             Error::Batch(status) => status,

@@ -1,21 +1,31 @@
 //! The group service: group chats (群聊) of merchant pages, who is in them, and what is said there: one consistency
 //! boundary. Asks the merchant service who owns a page and who has joined it, and the file service whose an upload is;
-//! tells the bus what has been stored.
+//! tells the bus, and the webhooks of pages, what has been stored.
 
 mod announce;
 mod commit;
 pub mod config;
+mod deliver;
 pub mod domain;
 mod error;
 mod rpc;
 pub mod store;
 mod uploads;
 
+use std::sync::Arc;
+
 use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, link::Link};
 use chatroom_proto::{
     group::v1::group_service_server::GroupServiceServer, message::v1::message_service_server::MessageServiceServer,
+    webhook::v1::webhook_service_server::WebhookServiceServer,
 };
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+
+use announce::Announcer;
+use config::Settings;
+use deliver::Deliverer;
 
 pub use error::Error;
 pub use store::Store;
@@ -29,9 +39,24 @@ pub struct Links {
     pub file: Link,
 }
 
-/// The service's routes. What is stored is told on `bus`.
-pub fn routes(store: Store, links: Links, bus: Bus, verifier: Verifier, clock: Clock) -> Routes {
-    let service = rpc::Service::new(store, links, bus, verifier, clock);
-    let routes = Routes::new(GroupServiceServer::new(service.clone())).add_service(MessageServiceServer::new(service));
-    chatroom_kit::rpc::surround(routes)
+/// The service's routes, and its work that no call asks for, which goes on until `stop`. What is stored is told on `bus`.
+pub fn start(
+    store: Store,
+    links: Links,
+    bus: Bus,
+    verifier: Verifier,
+    clock: Clock,
+    settings: Settings,
+    stop: CancellationToken,
+) -> anyhow::Result<Routes> {
+    let stored = Arc::new(Notify::new());
+    let (allow_private, give_up) = (settings.webhook_allow_private, settings.webhook_give_up);
+    let deliverer = Deliverer::new(store.clone(), allow_private, give_up, clock.clone())?;
+    let announcer = Announcer::new(bus, stored.clone());
+    let service = rpc::Service::new(store, links, announcer, verifier, clock, settings);
+    tokio::spawn(deliverer.run(stored, stop));
+    let routes = Routes::new(GroupServiceServer::new(service.clone()))
+        .add_service(MessageServiceServer::new(service.clone()))
+        .add_service(WebhookServiceServer::new(service));
+    Ok(chatroom_kit::rpc::surround(routes))
 }

@@ -24,7 +24,7 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
         file: Link::connect(&config.file_url, tls.as_ref())?,
     };
     let bus = Bus::connect("chatroom-group", &config.bus).await?;
-    let routes = chatroom_group::routes(store, links, bus, verifier, clock);
+    let routes = chatroom_group::start(store, links, bus, verifier, clock, config.settings, stop.clone())?;
     let listener = lifecycle::listen(config.listen).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;

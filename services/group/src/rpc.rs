@@ -1,13 +1,13 @@
-//! The group service's RPCs: each decodes, authorises, decides, stores and encodes. Two services over one state.
+//! The group service's RPCs: each decodes, authorises, decides, stores and encodes. Several services over one state.
 
 mod decode;
 pub(crate) mod encode;
 mod group;
 mod message;
+mod webhook;
 
 use chatroom_kit::{
     auth::{Caller, Verifier},
-    bus::Bus,
     clock::Clock,
     ids::{GroupId, MerchantId, UserId},
     link::Link,
@@ -18,6 +18,7 @@ use crate::{
     Links,
     announce::Announcer,
     commit::Commits,
+    config::Settings,
     domain::{Access, Refusal},
     error::Error,
     store::{Changed, Store},
@@ -33,6 +34,7 @@ pub(crate) struct Service {
     uploads: Uploads,
     verifier: Verifier,
     clock: Clock,
+    settings: Settings,
 }
 
 /// A merchant page as the caller reaches it.
@@ -42,11 +44,17 @@ struct Page {
 }
 
 impl Service {
-    pub(crate) fn new(store: Store, links: Links, bus: Bus, verifier: Verifier, clock: Clock) -> Self {
-        let announcer = Announcer::new(bus);
+    pub(crate) fn new(
+        store: Store,
+        links: Links,
+        announcer: Announcer,
+        verifier: Verifier,
+        clock: Clock,
+        settings: Settings,
+    ) -> Self {
         let commits = Commits::new(store.clone(), announcer.clone(), clock.clone());
         let (merchants, uploads) = (MerchantServiceClient::new(links.merchant), Uploads::new(links.file));
-        Self { store, commits, announcer, merchants, uploads, verifier, clock }
+        Self { store, commits, announcer, merchants, uploads, verifier, clock, settings }
     }
 
     /// Asks the merchant service, on the caller's behalf; MERCHANT_NOT_FOUND is its own word and passes.

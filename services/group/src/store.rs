@@ -16,6 +16,7 @@ mod search;
 mod send;
 mod upload;
 mod watch;
+mod webhook;
 
 use chatroom_kit::db::Db;
 use chrono::TimeDelta;

@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chatroom_group::{Links, Store};
+use chatroom_group::{Links, Store, config::Settings};
 use chatroom_kit::{bus::Bus, clock::Clock, ids::GroupId, link::Link, testing::Tokens};
 use chatroom_proto::message::v1::{
     Content, SendMessageRequest, content::Content as Body, message_service_client::MessageServiceClient,
 };
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{group, usage, words};
@@ -19,7 +20,18 @@ pub(crate) async fn measure(engine: &str, store: &Store, senders: usize, seconds
     let tokens = Tokens::new(Clock::system());
     let nowhere = Link::Local(Routes::default());
     let links = Links { merchant: nowhere.clone(), file: nowhere };
-    let routes = chatroom_group::routes(store.clone(), links, Bus::local(), tokens.verifier(), Clock::system());
+    let (verifier, stop) = (tokens.verifier(), CancellationToken::new());
+    let routes = chatroom_group::start(
+        store.clone(),
+        links,
+        Bus::local(),
+        verifier,
+        Clock::system(),
+        Settings::default(),
+        stop.clone(),
+    );
+    let routes = routes.unwrap();
+    let _stop = stop.drop_guard();
     let client = MessageServiceClient::new(Link::Local(routes));
     let (begun, processor) = (Instant::now(), usage::processor_time());
     let end = begun + Duration::from_secs(seconds);

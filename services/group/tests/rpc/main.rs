@@ -8,4 +8,6 @@ mod files;
 mod hints;
 mod matrix;
 mod pages;
+mod receiver;
+mod webhook;
 mod world;

@@ -3,9 +3,10 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use chatroom_group::{Links, Store};
+use chatroom_group::{Links, Store, config::Settings};
 use chatroom_kit::{
     auth::Verifier,
     bus::Bus,
@@ -25,7 +26,9 @@ use chatroom_proto::{
     message::v1::{
         Content, Message, SendMessageRequest, content::Content as Body, message_service_client::MessageServiceClient,
     },
+    webhook::v1::webhook_service_client::WebhookServiceClient,
 };
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, service::Routes};
 
 use crate::files::Files;
@@ -34,6 +37,7 @@ use crate::files::Files;
 pub(crate) struct World {
     pub(crate) groups: GroupServiceClient<Link>,
     pub(crate) messages: MessageServiceClient<Link>,
+    pub(crate) webhooks: WebhookServiceClient<Link>,
     pub(crate) bus: Bus,
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
@@ -51,7 +55,8 @@ pub(crate) async fn open(database: FreshDatabase) -> World {
     let group = replica(&database, &pages, &files, &bus, &tokens, &clock).await;
     World {
         groups: GroupServiceClient::new(group.clone()),
-        messages: MessageServiceClient::new(group),
+        messages: MessageServiceClient::new(group.clone()),
+        webhooks: WebhookServiceClient::new(group),
         bus,
         clock,
         tokens,
@@ -72,7 +77,9 @@ async fn replica(
     let store = Store::open(&database.url, 8).await.expect("the store opens");
     let links =
         Links { merchant: Link::Local(Routes::new(MerchantServiceServer::new(pages.clone()))), file: files.link() };
-    Link::Local(chatroom_group::routes(store, links, bus.clone(), tokens.verifier(), clock.clone()))
+    let settings = Settings { webhook_allow_private: true, ..Settings::default() };
+    let (bus, verifier, clock, stop) = (bus.clone(), tokens.verifier(), clock.clone(), CancellationToken::new());
+    Link::Local(chatroom_group::start(store, links, bus, verifier, clock, settings, stop).expect("it can be started"))
 }
 
 /// A request on a user's behalf.
@@ -97,7 +104,31 @@ pub(crate) fn words(text: &str) -> Content {
     Content { content: Some(Body::Text(text.to_owned())) }
 }
 
+/// Waits until `condition` holds.
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let holds = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), holds).await.unwrap_or_else(|_| panic!("not reached: {what}"));
+}
+
 impl World {
+    /// Moves the clock on, again and again, until `condition` holds: what is waited for may not yet have been put off
+    /// when the clock is moved.
+    pub(crate) async fn advance(&self, by: Duration, mut condition: impl AsyncFnMut() -> bool) {
+        let mut steps = 0;
+        while !condition().await {
+            assert!(steps < 100, "not reached by moving the clock");
+            if steps % 10 == 0 {
+                self.clock.advance(by);
+            }
+            steps += 1;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Another replica of the service on the same database and bus.
     pub(crate) async fn replica(&self) -> MessageServiceClient<Link> {
         let replica = replica(&self.database, &self.pages, &self.files, &self.bus, &self.tokens, &self.clock);

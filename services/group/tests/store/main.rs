@@ -13,4 +13,5 @@ mod search;
 mod send;
 mod upload;
 mod watch;
+mod webhook;
 mod world;
