@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use chatroom_file::Objects;
 use chatroom_gateway::Gateway;
 use chatroom_group::Links;
-use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, lifecycle, link::Link, service_token::ServiceSecret, telemetry};
+use chatroom_kit::{
+    auth::Verifier, bus::Bus, clock::Clock, lifecycle, link::Link, service_token::ServiceSecret, telemetry,
+};
 use chatroom_user::{Services, Signer};
 use tokio_util::sync::CancellationToken;
 

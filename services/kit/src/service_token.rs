@@ -76,7 +76,13 @@ struct Current {
 
 impl ServiceTokens {
     /// The tokens of the service `name`, which `users` exchanges for its secret; got and renewed until `stop`.
-    pub fn follow(name: &'static str, secret: ServiceSecret, users: Link, clock: Clock, stop: CancellationToken) -> Self {
+    pub fn follow(
+        name: &'static str,
+        secret: ServiceSecret,
+        users: Link,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> Self {
         let (sender, current) = watch::channel(None);
         let refused = Arc::new(Notify::new());
         let renewal = Renewal { name, secret, users: UserServiceClient::new(users), clock: clock.clone(), sender };

@@ -1,6 +1,6 @@
 //! What the link promises for calls whose request or answer is a stream, over real connections on loopback.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::{
     Arc,

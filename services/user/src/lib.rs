@@ -33,6 +33,7 @@ pub fn routes(
     clock: Clock,
     settings: &config::Settings,
 ) -> anyhow::Result<Routes> {
-    let service = rpc::Service::new(store, signer, services, verifier, clock, settings).context("passwords cannot be hashed")?;
+    let service =
+        rpc::Service::new(store, signer, services, verifier, clock, settings).context("passwords cannot be hashed")?;
     Ok(chatroom_kit::rpc::surround(Routes::new(UserServiceServer::new(service))))
 }

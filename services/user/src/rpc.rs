@@ -9,9 +9,9 @@ use chatroom_kit::{
     wire,
 };
 use chatroom_proto::user::v1::{
-    self as proto, BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse, IssueServiceTokenRequest,
-    IssueServiceTokenResponse, LoginRequest,
-    LoginResponse, RegisterRequest, RegisterResponse, user_service_server::UserService,
+    self as proto, BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse,
+    IssueServiceTokenRequest, IssueServiceTokenResponse, LoginRequest, LoginResponse, RegisterRequest,
+    RegisterResponse, user_service_server::UserService,
 };
 use tonic::{Request, Response, Status};
 

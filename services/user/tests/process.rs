@@ -12,7 +12,8 @@ use chatroom_kit::{
     testing::{self, FreshDatabase},
 };
 use chatroom_proto::user::v1::{
-    IssueServiceTokenRequest, LoginRequest, LoginResponse, RegisterRequest, Role, user_service_client::UserServiceClient,
+    IssueServiceTokenRequest, LoginRequest, LoginResponse, RegisterRequest, Role,
+    user_service_client::UserServiceClient,
 };
 use serde_json::Value;
 use tempfile::TempDir;
