@@ -8,6 +8,7 @@ use chatroom_proto::{
     file::v1::file_service_client::FileServiceClient, group::v1::group_service_client::GroupServiceClient,
     merchant::v1::merchant_service_client::MerchantServiceClient,
     message::v1::message_service_client::MessageServiceClient, user::v1::user_service_client::UserServiceClient,
+    webhook::v1::webhook_service_client::WebhookServiceClient,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     merchant: MerchantServiceClient<Link>,
     group: GroupServiceClient<Link>,
     message: MessageServiceClient<Link>,
+    webhook: WebhookServiceClient<Link>,
     /// The way to the file service: an upload goes it in its own manner.
     pub(crate) file_link: Link,
     file: FileServiceClient<Link>,
@@ -44,8 +46,9 @@ impl Shared {
             directory: Directory::new(user.clone()),
             user,
             merchant: MerchantServiceClient::new(gateway.merchant),
-            // The group service speaks both contracts.
+            // The group service speaks several contracts.
             message: MessageServiceClient::new(gateway.group.clone()),
+            webhook: WebhookServiceClient::new(gateway.group.clone()),
             group: GroupServiceClient::new(gateway.group),
             file: FileServiceClient::new(gateway.file.clone()),
             file_link: gateway.file,
@@ -72,6 +75,10 @@ impl Shared {
 
     pub(crate) fn message(&self) -> MessageServiceClient<Link> {
         self.message.clone()
+    }
+
+    pub(crate) fn webhook(&self) -> WebhookServiceClient<Link> {
+        self.webhook.clone()
     }
 
     pub(crate) fn file(&self) -> FileServiceClient<Link> {

@@ -367,6 +367,11 @@ async fn a_malformed_id_is_400_and_one_of_nothing_404(world: World) {
             ("/h5/group/admin", json!({"group": id, "user": user.id, "admin": true})),
             ("/h5/merchant/contact", json!({"merchant": id})),
             ("/h5/merchant/serve", json!({"merchant": id, "accept": true})),
+            (
+                "/h5/merchant/webhook",
+                json!({"merchant": id, "url": "https://nobody.invalid/", "secret": "0123456789abcdef"}),
+            ),
+            ("/h5/merchant/webhook/delete", json!({"webhook": id})),
             ("/h5/message", json!({"group": id, "clientId": "1", "kind": "text", "content": {"text": "你好"}})),
             ("/h5/message/read", json!({"group": id, "seq": 0})),
             ("/h5/message/recall", json!({"message": id})),
@@ -395,6 +400,7 @@ async fn a_malformed_id_is_400_and_one_of_nothing_404(world: World) {
         let reason = match path {
             "/h5/merchant/createMerchant" => "CUSTOMER_NOT_FOUND",
             "/h5/message/recall" | "/h5/message/edit" => "MESSAGE_NOT_FOUND",
+            "/h5/merchant/webhook/delete" => "WEBHOOK_NOT_FOUND",
             _ if body.get("group").is_some() => "GROUP_NOT_FOUND",
             _ => "MERCHANT_NOT_FOUND",
         };

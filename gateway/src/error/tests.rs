@@ -25,7 +25,7 @@ fn lines_of_contracts() -> Vec<String> {
 
 /// The reasons that a comment names: words in capitals, but for gRPC's codes and what is explained on the spot.
 fn reasons(line: &str) -> impl Iterator<Item = &str> {
-    const OTHER: [&str; 11] = [
+    const OTHER: [&str; 15] = [
         "UNAVAILABLE",
         "ALREADY_EXISTS",
         "PERMISSION_DENIED",
@@ -36,6 +36,10 @@ fn reasons(line: &str) -> impl Iterator<Item = &str> {
         "ABORTED",
         "CANCELLED",
         "NOT_MEMBER",
+        "NOT_OWNER",
+        "HMAC",
+        "HTTP",
+        "JSON",
         "ASCII",
     ];
     let comment = line.trim_start().strip_prefix("//").unwrap_or_default();

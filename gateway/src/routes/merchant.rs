@@ -1,6 +1,7 @@
 //! Merchant pages (商页): `/h5/merchant*`.
 
 mod service;
+mod webhook;
 
 use axum::{extract::State, response::Response};
 use chatroom_kit::{auth::Caller, link::repeatable};
@@ -39,6 +40,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(issue_codes))
         .routes(routes!(service::contact))
         .routes(routes!(service::serve))
+        .routes(routes!(webhook::list, webhook::create))
+        .routes(routes!(webhook::delete))
 }
 
 /// A merchant page as its members see it.

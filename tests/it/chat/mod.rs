@@ -12,6 +12,7 @@ mod room;
 mod search;
 mod sending;
 mod service;
+mod webhook;
 
 use crate::suite::Scenario;
 
@@ -28,6 +29,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         search::scenarios(),
         conversation::scenarios(),
         faults::scenarios(),
+        webhook::scenarios(),
     ]
     .concat()
 }

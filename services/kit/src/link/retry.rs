@@ -60,6 +60,8 @@ const IDEMPOTENT: &[&str] = &[
     "/chatroom.message.v1.MessageService/ReadEvents",
     "/chatroom.message.v1.MessageService/CheckGroups",
     "/chatroom.file.v1.FileService/GetFile",
+    "/chatroom.webhook.v1.WebhookService/CreateWebhook",
+    "/chatroom.webhook.v1.WebhookService/ListWebhooks",
     "/chatroom.file.v1.FileService/CheckOwner",
     "/chatroom.file.v1.FileService/DeleteFile",
     "/chatroom.file.v1.FileService/DownloadFile",

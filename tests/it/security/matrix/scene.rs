@@ -37,6 +37,9 @@ pub(super) enum Target {
     Missing,
 }
 
+/// Where webhooks of the scene go: a name that leads nowhere.
+pub(super) const WEBHOOK: &str = "https://nobody.invalid/";
+
 /// The people and places of one row of the matrix.
 pub(super) struct Scene {
     people: Vec<(Caller, Client)>,
@@ -52,6 +55,8 @@ struct Place {
     group: Value,
     /// Something said in the group: in their own by the member who asks.
     message: Value,
+    /// A webhook of the page.
+    webhook: Value,
     /// Members of the group on whom others act: one for the creator, one for everybody else.
     targets: [String; 2],
 }
@@ -108,6 +113,10 @@ impl Scene {
         self.place(target).map_or(json!(NOBODY), |place| place.message.clone())
     }
 
+    pub(super) fn webhook(&self, target: Target) -> Value {
+        self.place(target).map_or(json!(NOBODY), |place| place.webhook.clone())
+    }
+
     /// On whom `caller` acts: nobody who was acted upon by another.
     pub(super) fn other(&self, caller: Caller, target: Target) -> &str {
         let index = usize::from(caller != Caller::Creator);
@@ -132,8 +141,10 @@ impl Place {
         let message = speaker.client.post("/h5/message", &say(&group)).await.ok().data()["_id"].take();
         let file = owner.client.upload("a.png", picture(100)).await.ok().data();
         let file = file.as_str().expect("a path is text").to_owned();
+        let webhook = json!({"merchant": page, "url": WEBHOOK, "secret": "0123456789abcdef0123"});
+        let webhook = owner.client.post("/h5/merchant/webhook", &webhook).await.ok().data()["_id"].take();
         let targets = targets.map(|user| user.id);
-        Self { page, customer: customer.id.clone(), file, group, message, targets }
+        Self { page, customer: customer.id.clone(), file, group, message, webhook, targets }
     }
 }
 
