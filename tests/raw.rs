@@ -47,6 +47,14 @@ impl Connection {
         RawAnswer::read(&bytes)
     }
 
+    /// Reads no more than the status of the answer that comes.
+    pub async fn status(&mut self) -> u16 {
+        let mut start = [0; "HTTP/1.1 200".len()];
+        let read = timeout(PATIENCE, self.stream.read_exact(&mut start)).await.expect("the server answers");
+        read.expect("the answer has a status");
+        RawAnswer::read(&start).status
+    }
+
     /// Reads until `size` bytes have come in all or the server has closed the connection; answers how many came.
     pub async fn receive(&mut self, size: usize) -> usize {
         let mut buffer = vec![0; 64 << 10];

@@ -116,6 +116,14 @@ pub struct Settings {
     #[arg(long, env = "CHATROOM_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N", default_value = "1000",
           value_parser = at_least::<1>)]
     pub max_connections_per_address: NonZeroU32,
+    /// How many downloads may be under way in all; each may hold some hundred KiB
+    #[arg(long, env = "CHATROOM_MAX_DOWNLOADS", value_name = "N", default_value = "512",
+          value_parser = at_least::<1>)]
+    pub max_downloads: NonZeroU32,
+    /// How many of these may be one address's
+    #[arg(long, env = "CHATROOM_MAX_DOWNLOADS_PER_ADDRESS", value_name = "N", default_value = "128",
+          value_parser = at_least::<1>)]
+    pub max_downloads_per_address: NonZeroU32,
 }
 
 /// Reads a number that is at least `LEAST`. What the public contract promises cannot be configured away.

@@ -74,11 +74,12 @@ pub(crate) fn refusal(status: StatusCode, msg: &str, reason: &'static str) -> Ve
     json(&ErrorEnvelope { data: (), msg, code: status.as_u16(), reason })
 }
 
-/// An answer whose body is JSON.
+/// An answer whose body is JSON. Most are for one caller only, whom no cache can tell by our header `token`.
 pub(crate) fn answer(status: StatusCode, json: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

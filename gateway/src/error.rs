@@ -64,6 +64,7 @@ static TABLE: &[Row] = &[
     row("ACTIVATION_CODE_USED", StatusCode::CONFLICT, "激活码已被使用"),
     row("OWNER_CANNOT_LEAVE", StatusCode::CONFLICT, "群主不能退出群聊"),
     row("SERVICE_CONVERSATION", StatusCode::CONFLICT, "客服会话不支持这样做"),
+    row("TOO_MANY_GROUPS", StatusCode::CONFLICT, "该商页的群聊数量已达上限"),
     row("GROUP_DISMISSED", StatusCode::CONFLICT, "群聊已解散"),
     row("MESSAGE_RECALLED", StatusCode::CONFLICT, "消息已被撤回"),
     row("WEBHOOK_LIMIT_REACHED", StatusCode::CONFLICT, "该商页的回调地址已达上限"),

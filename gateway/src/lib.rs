@@ -15,6 +15,7 @@ mod json;
 mod limit;
 mod multipart;
 mod openapi;
+mod places;
 mod query;
 mod routes;
 mod serve;

@@ -40,6 +40,14 @@ pub(crate) fn limit(asked: Option<i32>, usual: i32, most: i32) -> Result<i32, In
     }
 }
 
+/// Checks the parameter `after`, which says where a list goes on: a client that has lost it must not begin anew.
+pub(crate) fn after(asked: Option<String>) -> Result<String, Invalid> {
+    match asked {
+        Some(after) if after.is_empty() => Err(Invalid::new("after", Problem::Malformed)),
+        asked => Ok(asked.unwrap_or_default()),
+    }
+}
+
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Malformed> {
     T::deserialize(Parameters(query))
 }

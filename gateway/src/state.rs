@@ -12,7 +12,7 @@ use chatroom_proto::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Gateway, address::TrustedProxies, chat::directory::Directory, limit::Limits};
+use crate::{Gateway, address::TrustedProxies, chat::directory::Directory, limit::Limits, places::Places};
 
 /// What every handler works with. Clones share it.
 pub(crate) type App = Arc<Shared>;
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) verifier: Verifier,
     /// The standing limits.
     pub(crate) limits: Limits,
+    /// The places for downloads under way.
+    pub(crate) downloads: Places,
     /// Whose word about a client's address counts.
     pub(crate) trusted_proxies: TrustedProxies,
     /// Fires when the process is about to end.
@@ -54,6 +56,7 @@ impl Shared {
             file_link: gateway.file,
             verifier: gateway.verifier,
             limits: Limits::new(&gateway.settings),
+            downloads: Places::new(gateway.settings.max_downloads, gateway.settings.max_downloads_per_address),
             trusted_proxies: gateway.settings.trusted_proxies,
             stop,
         }

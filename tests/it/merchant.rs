@@ -66,7 +66,9 @@ async fn the_list_is_read_in_parts(world: World) {
         parts.extend(part.iter().cloned());
     }
     assert_eq!(&parts, whole);
-    for wrong in ["limit=0", "limit=201", "limit=-1", "limit=x", "limit=", "after=x", "after=1%00"] {
+    for wrong in
+        ["limit=0", "limit=201", "limit=-1", "limit=x", "limit=", "limit=1&limit=2", "after=x", "after=1%00", "after="]
+    {
         let answer = user.client.get(&format!("/h5/merchant?{wrong}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}: {answer:?}");
         assert_eq!(answer.reason(), "INVALID_ARGUMENT");

@@ -156,6 +156,7 @@ async fn a_wrong_setting_is_one_line(shape: Shape) {
         (Part::User, "CHATROOM_JWKS_FILE", "/nonexistent", "/nonexistent"),
         (Part::Merchant, "CHATROOM_JWKS_FILE", "/dev/null", "/dev/null"),
         (Part::Group, "CHATROOM_DATABASE_POOL", "many", "database-pool"),
+        (Part::Group, "CHATROOM_NATS_URL", "nats://group:secret@127.0.0.1:99999", "bus"),
         (Part::Group, "CHATROOM_MERCHANT_URL", "not a url", "merchant-url"),
         (Part::File, "CHATROOM_S3_BUCKET", "", "s3-bucket"),
         (Part::File, "CHATROOM_S3_ENDPOINT", "::", "s3-endpoint"),

@@ -75,6 +75,7 @@ async fn every_answer_is_an_envelope_whose_code_is_the_status(world: World) {
         let keys = body.as_object().expect("an envelope is an object").keys().map(String::as_str).collect::<Vec<_>>();
         assert_eq!(body["code"], answer.status.as_u16(), "{answer:?}");
         assert_eq!(answer.header("content-type"), "application/json", "{answer:?}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
         assert!(body["msg"].is_string(), "{answer:?}");
         if answer.status == StatusCode::OK {
             assert_eq!(keys, ["code", "data", "msg"]);

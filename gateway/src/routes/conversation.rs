@@ -12,7 +12,7 @@ use crate::{
     envelope::{self, Envelope},
     error::{Refusal, filled},
     openapi::{NotServed, NotSignedIn, WrongQuery},
-    query::{Query, limit},
+    query::{Query, after, limit},
     state::App,
 };
 
@@ -56,7 +56,7 @@ struct Conversations<'a> {
 )]
 async fn list(caller: SignedIn, State(app): State<App>, Query(window): Query<Window>) -> Result<Response, Refusal> {
     let page_size = limit(window.limit, CONVERSATIONS.0, CONVERSATIONS.1)?;
-    let page_token = window.after.unwrap_or_default();
+    let page_token = after(window.after)?;
     let request = caller.request(ListConversationsRequest { page_size, page_token, heads_only: false });
     let answer = app.message().list_conversations(request).await?.into_inner();
     let ids = answer.conversations.iter().flat_map(conversation::people);

@@ -9,15 +9,17 @@ use chatroom_kit::{error::INTERNAL, fields::is_file_name};
 use chatroom_proto::file::v1::{
     DownloadFileHeader, DownloadFileRequest, DownloadFileResponse, File, GetFileRequest, download_file_response::Part,
 };
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use tonic::{Status, Streaming};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    address::ClientAddress,
     envelope::ErrorEnvelope,
-    error::{FILE_NOT_FOUND, Refusal, filled},
+    error::{FILE_NOT_FOUND, OVERLOADED, Refusal, filled},
     openapi::NotServed,
+    places::Place,
     state::App,
 };
 
@@ -54,20 +56,26 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         NotServed
     )
 )]
-async fn download(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
+async fn download(
+    State(app): State<App>,
+    address: ClientAddress,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
     let name = name(&uri)?;
     let etag = etag(name);
     if precondition::has(&headers, &etag) {
         let file = describe_file(&app, name).await?;
         return respond(StatusCode::NOT_MODIFIED, &file, etag, Body::empty());
     }
+    let place = app.downloads.take(Some(address.subscriber())).ok_or_else(|| Refusal::new(OVERLOADED))?;
     let range = precondition::wants_range(&headers, &etag).then(|| range::requested(&headers)).flatten();
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let request = DownloadFileRequest { name: name.to_owned(), range };
     let mut stream = app.file().download_file(request).await?.into_inner();
     let header = first(&mut stream).await?;
     let file = filled(header.file.as_ref())?;
-    let mut response = respond(status, file, etag, Body::from_stream(stream.map(chunk)))?;
+    let mut response = respond(status, file, etag, Body::from_stream(chunks(stream, place)))?;
     response.headers_mut().insert(header::CONTENT_LENGTH, header.length.into());
     if status == StatusCode::PARTIAL_CONTENT {
         response.headers_mut().insert(header::CONTENT_RANGE, range::content_range(&header, file.size)?);
@@ -131,6 +139,14 @@ async fn first(stream: &mut Streaming<DownloadFileResponse>) -> Result<DownloadF
         Some(Part::Header(header)) => Ok(header),
         _ => filled(None),
     }
+}
+
+/// The file's bytes. While they are sent, as slowly as the reader takes them, they hold memory and so a place.
+fn chunks(stream: Streaming<DownloadFileResponse>, place: Place) -> impl Stream<Item = Result<bytes::Bytes, Status>> {
+    stream.map(move |message| {
+        let _held = &place;
+        chunk(message)
+    })
 }
 
 fn chunk(message: Result<DownloadFileResponse, Status>) -> Result<bytes::Bytes, Status> {

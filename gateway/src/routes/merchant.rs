@@ -21,15 +21,13 @@ use crate::{
     idempotency::IdempotencyKey,
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
-    query::{Query, limit},
+    query::{Query, after, limit},
     state::App,
     value::{Id, Time, moment},
 };
 
-/// How many memberships an answer has at most where the client does not say.
-const LIMIT_UNSAID: i32 = 1000;
-/// How many a client may ask for.
-const LIMIT_MAX: i32 = 200;
+/// How many memberships an answer has where the client does not say, and at most where it does.
+const MEMBERSHIPS: (i32, i32) = (1000, 200);
 /// How many are asked for in one call: so many are always smaller than a message may be.
 const PAGE_MAX: i32 = 400;
 
@@ -139,8 +137,8 @@ struct Window {
     security(("token" = []), ("bearer" = []))
 )]
 async fn list(caller: SignedIn, State(app): State<App>, Query(window): Query<Window>) -> Result<Response, Refusal> {
-    let limit = limit(window.limit, LIMIT_UNSAID, LIMIT_MAX)?;
-    let memberships = memberships(&app, &caller, limit, window.after.unwrap_or_default()).await?;
+    let limit = limit(window.limit, MEMBERSHIPS.0, MEMBERSHIPS.1)?;
+    let memberships = memberships(&app, &caller, limit, after(window.after)?).await?;
     let rows = filled(memberships.iter().map(JoinedPage::of).collect::<Option<Vec<_>>>())?;
     Ok(envelope::success(rows))
 }

@@ -135,6 +135,33 @@ async fn served_at_last(world: &World) {
 }
 
 #[tokio::test]
+async fn only_so_many_downloads_are_under_way() {
+    let flags = ["--max-downloads", "3", "--max-downloads-per-address", "2", "--trusted-proxies", "127.0.0.1"];
+    let world = World::with(endless(), &flags, patience()).await;
+    let open = async |address: &str| {
+        let mut reader = Connection::narrow(world.address).await;
+        reader.send(DOWNLOAD.replace("host: a", &format!("host: a\r\nx-forwarded-for: {address}"))).await;
+        let head = reader.read_until("\r\n\r\n").await;
+        (head.starts_with("HTTP/1.1 200 "), reader)
+    };
+    let mut readers = Vec::new();
+    for (address, expected) in [("198.51.100.1", true), ("198.51.100.1", true), ("198.51.100.1", false)] {
+        let (served, reader) = open(address).await;
+        assert_eq!(served, expected);
+        readers.push(reader);
+    }
+    let (served, other) = open("198.51.100.2").await;
+    assert!(served);
+    let (served, mut refused) = open("198.51.100.3").await;
+    assert!(!served);
+    assert!(refused.read_until("reason").await.contains("503"));
+    // Who goes away leaves their place.
+    drop(other);
+    let served_at_last = async { while !open("198.51.100.3").await.0 {} };
+    timeout(SOON, served_at_last).await.expect("there is a place at last");
+}
+
+#[tokio::test]
 async fn a_reader_that_takes_its_time_is_not_cut_off() {
     let world = World::with(endless(), &[], Patience { stall: SHORT, ..patience() }).await;
     let mut reader = Connection::narrow(world.address).await;

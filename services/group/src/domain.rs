@@ -14,7 +14,7 @@ mod webhook;
 pub use batch::{Known, Place, Standing, Verdict, judge};
 pub use conversation::{Conversation, ConversationCursor, ReadCursor, unread};
 pub use event::{Change, Event};
-pub use group::{Contact, Cursor, Group, GroupKind, GroupPatch, Head, ListedGroup, NewGroup};
+pub use group::{Contact, Cursor, GROUPS_MAX, Group, GroupKind, GroupPatch, Head, ListedGroup, NewGroup};
 pub use member::{Access, Member, MemberCursor, MemberId, Role, must_outrank, must_own, mute_until};
 pub use message::{
     Attachment, ClientId, Content, Draft, Kind, Mentions, Message, MessageId, Page, Reply, Sender, edit_refusal,

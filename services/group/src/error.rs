@@ -87,6 +87,7 @@ fn refused(refusal: Refusal) -> Status {
     let message = refusal.to_string();
     match refusal {
         Refusal::GroupNotFound => status(Code::NotFound, "GROUP_NOT_FOUND", message),
+        Refusal::TooManyGroups => status(Code::FailedPrecondition, "TOO_MANY_GROUPS", message),
         Refusal::GroupDismissed => status(Code::FailedPrecondition, "GROUP_DISMISSED", message),
         Refusal::NotGroupMember => status(Code::PermissionDenied, "NOT_GROUP_MEMBER", message),
         Refusal::MemberNotFound => status(Code::NotFound, "MEMBER_NOT_FOUND", message),

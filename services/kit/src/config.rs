@@ -78,7 +78,8 @@ pub struct BusConfig {
         required = true,
         hide_env_values = true
     )]
-    pub nats_url: Vec<async_nats::ServerAddr>,
+    // Read where the bus is connected: clap would show a malformed one, and the password in it.
+    pub nats_url: Vec<String>,
 }
 
 /// Where a process finds the secret with which it gets tokens of its own.

@@ -64,7 +64,13 @@ async fn the_list_comes_in_pages(world: World) {
         after = format!("&after={}", text(&page["after"]));
     }
     assert_eq!(seen, whole);
-    for (query, named) in [("limit=0", "limit"), ("limit=201", "limit"), ("after=x", "after"), ("after=1.x", "after")] {
+    for (query, named) in [
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("after=x", "after"),
+        ("after=1.x", "after"),
+        ("after=", "after"),
+    ] {
         let answer = owner.client.get(&format!("/h5/conversation?{query}")).await;
         assert_refused(&answer, 400, "INVALID_ARGUMENT");
         assert!(answer.json()["msg"].to_string().contains(&format!("字段 {named} ")), "{answer:?}");

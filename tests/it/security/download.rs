@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use chatroom_tests::raw::Connection;
+use chatroom_tests::{Process, Shape, raw::Connection};
 use reqwest::{Method, StatusCode};
 
 use crate::{
     suite::{Scenario, scenarios},
-    world::{World, archive, picture},
+    world::{World, archive, picture, usual},
 };
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -17,7 +17,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         no_script_runs_from_it,
     ];
     let quiet = scenarios![Quiet: a_thousand_overlapping_ranges_cost_no_more_than_one];
-    [shared, quiet].concat()
+    let own = scenarios![Own: slow_downloads_are_bounded_and_so_is_their_memory];
+    [shared, quiet, own].concat()
 }
 
 async fn upload(world: &World, bytes: Vec<u8>) -> String {
@@ -95,6 +96,42 @@ async fn a_slow_downloader_is_cut_off(world: World) {
     let let_go = tokio::time::timeout(Duration::from_secs(90), let_go).await;
     assert!(let_go.is_ok(), "who reads nothing may hold a connection for ever");
     assert!(connection.receive(usize::MAX).await < 40 << 20);
+}
+
+async fn slow_downloads_are_bounded_and_so_is_their_memory(shape: Shape) {
+    let world = World::own(usual(shape).set("CHATROOM_MAX_DOWNLOADS", "24")).await;
+    let path = upload(&world, picture(40 << 20)).await;
+    world.cluster.processes().for_each(Process::forget_peak_memory);
+    let before = world.cluster.processes().map(Process::peak_memory).collect::<Vec<_>>();
+    let mut readers = Vec::new();
+    for _ in 0..100 {
+        let mut reader = Connection::open(world.cluster.address()).await;
+        reader.send(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+        readers.push(reader);
+    }
+    let mut served = Vec::new();
+    for mut reader in readers {
+        match reader.status().await {
+            200 => served.push(reader),
+            503 => {}
+            status => panic!("{status}"),
+        }
+    }
+    assert_eq!(served.len(), 24);
+    for _ in 0..4 {
+        // Slowly, and without an end.
+        for reader in &mut served {
+            assert!(reader.receive(1).await > 0);
+        }
+    }
+    for (process, before) in world.cluster.processes().zip(before) {
+        let grown = process.peak_memory().saturating_sub(before);
+        assert!(grown < 40 << 20, "{} grew by {grown} bytes", process.name());
+    }
+    drop(served);
+    let get = async || world.client().request(Method::GET, &path).send().await.unwrap().status();
+    let served_again = async { while get().await != StatusCode::OK {} };
+    tokio::time::timeout(Duration::from_secs(20), served_again).await.expect("the places are free again");
 }
 
 async fn no_script_runs_from_it(world: World) {

@@ -13,7 +13,7 @@ use crate::{
     error::{Refusal, filled},
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
-    query::{Query, limit},
+    query::{Query, after, limit},
     state::App,
     value::{Id, Time},
 };
@@ -142,10 +142,11 @@ pub(super) struct Members<'a> {
 pub(super) async fn members(
     caller: SignedIn,
     State(app): State<App>,
-    Query(Window { group, limit: asked, after }): Query<Window>,
+    Query(window): Query<Window>,
 ) -> Result<Response, Refusal> {
-    let page_size = limit(asked, MEMBERS.0, MEMBERS.1)?;
-    let request = caller.request(ListMembersRequest { group, page_size, page_token: after.unwrap_or_default() });
+    let page_size = limit(window.limit, MEMBERS.0, MEMBERS.1)?;
+    let page_token = after(window.after)?;
+    let request = caller.request(ListMembersRequest { group: window.group, page_size, page_token });
     let answer = app.group().list_members(request).await?.into_inner();
     let ids = answer.members.iter().map(|member| member.user.as_str());
     let people = app.directory.people(ids, |message| caller.request(message)).await;

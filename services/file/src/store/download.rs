@@ -5,9 +5,12 @@ use bytes::Bytes;
 
 use super::{CREATED, Objects, StoreError, created, status_of};
 use crate::{
-    domain::{CHUNK_MAX, FileName, Range, StoredFile},
+    domain::{FileName, Range, StoredFile},
     error::Error,
 };
+
+/// How much is handed out at once: a slow reader keeps several of them waiting, in this process and in the gateway.
+const READ_MAX: usize = 64 << 10;
 
 /// A file, or a range of it, being read. Nothing is read ahead: who asks slowly is sent slowly.
 #[derive(Debug)]
@@ -98,7 +101,7 @@ impl Download {
             self.owed =
                 self.owed.checked_sub(self.rest.len() as u64).ok_or(StoreError::because("an object did not end"))?;
         }
-        Ok(Some(self.rest.split_to(self.rest.len().min(CHUNK_MAX))))
+        Ok(Some(self.rest.split_to(self.rest.len().min(READ_MAX))))
     }
 }
 

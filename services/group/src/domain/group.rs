@@ -8,6 +8,9 @@ use chrono::{DateTime, Utc};
 
 use super::Refusal;
 
+/// How many groups a page may have, dismissed ones included: every one of them is listed at once.
+pub const GROUPS_MAX: i64 = 2_000;
+
 /// What a group is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupKind {

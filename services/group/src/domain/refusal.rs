@@ -8,6 +8,9 @@ pub enum Refusal {
     /// There is no such group.
     #[error("there is no such group")]
     GroupNotFound,
+    /// The page has as many groups as one may.
+    #[error("the page has as many groups as it may")]
+    TooManyGroups,
     /// The group takes nothing new any more.
     #[error("the group has been dismissed")]
     GroupDismissed,

@@ -33,7 +33,7 @@ impl GroupService for Service {
         if self.page(&caller, new.merchant).await?.merchant.user != caller.id.to_string() {
             return Err(Error::NotMerchantOwner.into());
         }
-        let group = self.store.create_group(&new, self.clock.now()).await.map_err(Error::from)?;
+        let group = self.store.create_group(&new, self.clock.now()).await?;
         self.announcer.joined(caller.id, group.id);
         tracing::info!(user.id = %caller.id, group.id = %group.id, "group opened");
         Ok(Response::new(CreateGroupResponse { group: Some(encode::group(group)) }))

@@ -13,7 +13,10 @@ use super::{
     row::{GroupRow, MemberRow, all, group_columns, member_columns},
     upload,
 };
-use crate::domain::{Access, Cursor, Group, ListedGroup, MemberId, NewGroup, Role};
+use crate::{
+    domain::{Access, Cursor, GROUPS_MAX, Group, ListedGroup, MemberId, NewGroup, Refusal, Role},
+    error::Error,
+};
 
 /// What an epoch is called.
 pub(super) enum EpochKind {}
@@ -22,9 +25,9 @@ pub(super) type Epoch = Id<EpochKind>;
 
 impl Store {
     /// Opens a group, its creator in it as the owner, in one transaction. A repeated request answers the group that
-    /// the first one opened.
+    /// the first one opened. Groups opened at the same moment may be some more than a page may have.
     #[tracing::instrument(level = "debug", name = "db.group.insert", skip_all)]
-    pub async fn create_group(&self, new: &NewGroup, now: DateTime<Utc>) -> Result<Group, sqlx::Error> {
+    pub async fn create_group(&self, new: &NewGroup, now: DateTime<Utc>) -> Result<Group, Error> {
         let group = Group::opened(new, now);
         let request_id = new.request_id.as_ref().map(RequestId::as_str);
         let mut transaction = self.db.begin().await?;
@@ -67,7 +70,14 @@ impl Store {
                 .fetch_one(&mut *connection)
                 .await?;
                 // The rest of the transaction is given up: it has only forgotten what is too old to be repeated.
-                return first.try_into();
+                return Ok(first.try_into()?);
+            }
+            let groups: i64 = sqlx::query_scalar("select count(*) from chat_group where merchant_id = $1 and kind = 0")
+                .bind(group.merchant)
+                .fetch_one(&mut *connection)
+                .await?;
+            if groups > GROUPS_MAX {
+                return Err(Refusal::TooManyGroups.into());
             }
             sqlx::query(
                 "insert into member (id, group_id, user_id, role, created_at, updated_at) values ($1, $2, $3, $4, $5, $5)",

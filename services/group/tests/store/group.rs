@@ -1,14 +1,15 @@
 //! Opening groups and listing a page's.
 
-use chatroom_group::domain::{Cursor, Group, NewGroup, Role};
+use chatroom_group::domain::{Cursor, GROUPS_MAX, Group, NewGroup, Role};
 use chatroom_kit::{
     fields::{DisplayName, Icon, RequestId},
     ids::{GroupId, MerchantId, UserId},
     on_both_engines,
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
-use crate::world::{Fresh, noon, open};
+use crate::world::{Fresh, noon, open, reason};
 
 on_both_engines!(
     a_group_is_listed_as_it_was_opened,
@@ -21,6 +22,7 @@ on_both_engines!(
     concurrent_repeats_open_one_group,
     a_request_id_is_free_again_after_a_day,
     text_is_stored_literally,
+    a_page_has_only_so_many_groups,
 );
 
 fn group(user: UserId, merchant: MerchantId, request_id: &str) -> NewGroup {
@@ -123,4 +125,30 @@ async fn text_is_stored_literally(fresh: Fresh) {
     fresh.store.create_group(&new, noon()).await.unwrap();
     let listed = fresh.store.groups(new.merchant, new.user, None, 10).await.unwrap();
     assert_eq!(listed[0].group.name, name);
+}
+
+/// Opens groups of a page faster than the store does.
+async fn fill(url: &str, merchant: MerchantId, count: i32) {
+    const GROUPS: &str = "insert into chat_group
+            (id, user_id, merchant_id, name, icon, epoch, member_count, created_at, updated_at)
+        with recursive number (n) as (select 1 union all select n + 1 from number where n < cast($1 as integer))
+        select '0000000000000000' || cast(10000000 + n as text), 'a', $2, 'b', 'c', 'd', 1, $3, $3 from number";
+    if url.starts_with("sqlite") {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        sqlx::query(GROUPS).bind(count).bind(merchant).bind(noon()).execute(&mut connection).await.unwrap();
+    } else {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        sqlx::query(GROUPS).bind(count).bind(merchant).bind(noon()).execute(&mut connection).await.unwrap();
+    }
+}
+
+async fn a_page_has_only_so_many_groups(fresh: Fresh) {
+    let (merchant, user) = (MerchantId::new(), UserId::new());
+    let first = fresh.store.create_group(&group(user, merchant, "first"), noon()).await.unwrap();
+    fill(&fresh.database.url, merchant, i32::try_from(GROUPS_MAX).unwrap() - 1).await;
+    let refused = fresh.store.create_group(&group(user, merchant, "more"), noon()).await.unwrap_err();
+    assert_eq!(reason(refused), "TOO_MANY_GROUPS");
+    // What was opened before is answered again, and other pages have room.
+    assert_eq!(fresh.store.create_group(&group(user, merchant, "first"), noon()).await.unwrap(), first);
+    opened(&fresh, MerchantId::new(), noon()).await;
 }

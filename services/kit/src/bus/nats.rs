@@ -3,8 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context as _;
-use async_nats::{Client, ConnectOptions, Event, Subscriber, connection::State};
+use anyhow::{Context as _, anyhow};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subscriber, connection::State};
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
@@ -26,6 +26,9 @@ pub struct Nats {
 
 impl Nats {
     pub(super) async fn connect(name: &str, config: &BusConfig) -> anyhow::Result<Self> {
+        let servers = config.nats_url.iter().map(|url| url.parse::<ServerAddr>()).collect::<Result<Vec<_>, _>>();
+        // The cause would show the address, and the password in it.
+        let servers = servers.map_err(|_| anyhow!("the bus's address is malformed"))?;
         let connections = Arc::new(watch::Sender::new(0));
         let counted = connections.clone();
         let client = ConnectOptions::new()
@@ -37,7 +40,7 @@ impl Nats {
                 note(&event, &counted);
                 async {}
             })
-            .connect(config.nats_url.as_slice())
+            .connect(servers)
             .await
             .context("the bus cannot be used")?;
         let (outgoing, waiting) = mpsc::channel(WAITING_TO_LEAVE);
@@ -105,7 +108,7 @@ mod tests {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("nats://{}", socket.local_addr().unwrap());
-        let bus = Nats::connect("test", &BusConfig { nats_url: vec![url.parse().unwrap()] }).await.unwrap();
+        let bus = Nats::connect("test", &BusConfig { nats_url: vec![url] }).await.unwrap();
         for _ in 0..=2 * WAITING_TO_LEAVE {
             bus.publish(Subject::Group(GroupId::new()), Bytes::from_static(b"hint"));
         }

@@ -1,0 +1,77 @@
+//! Places that are taken and given back: so many in all, and so many for one address. Owns nothing that takes one.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// A number of places. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Places {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    in_all: u32,
+    per_address: u32,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    in_all: u32,
+    by_address: HashMap<IpAddr, u32>,
+}
+
+impl Places {
+    pub(crate) fn new(in_all: NonZeroU32, per_address: NonZeroU32) -> Self {
+        let shared = Shared { in_all: in_all.get(), per_address: per_address.get(), taken: Mutex::default() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// A place, where there is one; for nobody's address, any that is left.
+    pub(crate) fn take(&self, address: Option<IpAddr>) -> Option<Place> {
+        let mut taken = self.taken();
+        if taken.in_all >= self.shared.in_all {
+            return None;
+        }
+        if let Some(address) = address {
+            let by_address = taken.by_address.entry(address).or_default();
+            if *by_address >= self.shared.per_address {
+                return None;
+            }
+            *by_address += 1;
+        }
+        taken.in_all += 1;
+        Some(Place { places: self.clone(), address })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // Nothing can panic between the two counters.
+        self.shared.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place, free again when this is dropped.
+pub(crate) struct Place {
+    places: Places,
+    address: Option<IpAddr>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken();
+        taken.in_all -= 1;
+        let Some(address) = self.address else {
+            return;
+        };
+        if let Some(by_address) = taken.by_address.get_mut(&address) {
+            *by_address -= 1;
+            if *by_address == 0 {
+                taken.by_address.remove(&address);
+            }
+        }
+    }
+}
