@@ -1,15 +1,21 @@
 //! How issued activation codes are made and hashed. Owns no storage and no rule about who may have them.
 
+use std::num::NonZeroU32;
+
 use aws_lc_rs::{
     digest::{SHA256, digest},
     error::Unspecified,
-    hmac, rand,
+    hmac, pbkdf2, rand,
 };
+use chatroom_kit::ids::UserId;
 
 /// Crockford's letters (<https://www.crockford.com/base32.html>): none is mistaken for another when read aloud.
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Twenty letters of five bits each: 100 bits of entropy.
 const LENGTH: usize = 20;
+/// How often a request's id is hashed. What an administrator calls a request may be easy to guess, and codes must not
+/// follow from a stolen database and a guess: as many rounds as OWASP's cheat sheet for password storage asks for.
+const ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(599_999);
 
 /// 32 random bytes: the salt of a batch, or what takes the place of a request's id where there is none.
 pub(crate) fn random() -> Result<Vec<u8>, Unspecified> {
@@ -18,8 +24,16 @@ pub(crate) fn random() -> Result<Vec<u8>, Unspecified> {
     Ok(bytes)
 }
 
-/// The codes of a batch. They follow from the salt, which is stored, and the request's id, which only the client
-/// keeps: so a lost answer can be given again although no code is stored.
+/// What a request's id stands for in the codes of its batch. Takes some tenths of a second of CPU.
+pub(crate) fn secret(user: UserId, request_id: &str) -> Vec<u8> {
+    let mut secret = vec![0; 32];
+    let salt = user.to_string();
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt.as_bytes(), request_id.as_bytes(), &mut secret);
+    secret
+}
+
+/// The codes of a batch. They follow from the salt, which is stored, and from the request's id, which only the client
+/// keeps, by way of the secret: so a lost answer can be given again although no code is stored.
 pub(crate) fn codes(salt: &[u8], secret: &[u8], count: u16) -> Vec<String> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, salt);
     (0..count)
@@ -37,9 +51,9 @@ pub(crate) fn hash(code: &str) -> Vec<u8> {
     digest(&SHA256, code.as_bytes()).as_ref().to_vec()
 }
 
-/// The form in which the id of a batch's request is stored.
-pub(crate) fn request_hash(request_id: &str) -> Vec<u8> {
-    digest(&SHA256, request_id.as_bytes()).as_ref().to_vec()
+/// The form in which a request is remembered.
+pub(crate) fn request_hash(secret: &[u8]) -> Vec<u8> {
+    digest(&SHA256, secret).as_ref().to_vec()
 }
 
 #[cfg(test)]

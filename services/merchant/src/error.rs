@@ -39,6 +39,9 @@ pub enum Error {
     /// The machine has no random numbers.
     #[error("no random numbers")]
     Random(#[from] aws_lc_rs::error::Unspecified),
+    /// The task that derived the codes has failed.
+    #[error("the codes could not be derived")]
+    Derivation(#[from] tokio::task::JoinError),
     /// Another service refused or did not answer.
     #[error("another service failed: {0}")]
     Upstream(#[source] Status),
@@ -60,7 +63,7 @@ impl From<Error> for Status {
             Error::ActivationCodeInvalid => status(Code::PermissionDenied, "ACTIVATION_CODE_INVALID", message),
             Error::ActivationCodeUsed => status(Code::AlreadyExists, "ACTIVATION_CODE_USED", message),
             Error::AdminOnly => status(Code::PermissionDenied, "ADMIN_ONLY", message),
-            Error::Random(_) => status(Code::Internal, INTERNAL, message),
+            Error::Random(_) | Error::Derivation(_) => status(Code::Internal, INTERNAL, message),
             Error::Upstream(error) => upstream_status(error),
             Error::Database(error) => database_status(&error),
         }

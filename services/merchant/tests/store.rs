@@ -1,6 +1,7 @@
 //! What the merchant service's store promises, on both engines.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use aws_lc_rs::digest::{SHA256, digest};
 use chatroom_kit::{
     fields::{DisplayName, Icon, RequestId},
     ids::{MerchantId, UserId},
@@ -32,6 +33,7 @@ on_both_engines!(
     an_unknown_or_expired_code_opens_nothing,
     a_repeated_batch_answers_the_same_codes,
     codes_are_not_stored_in_the_clear,
+    what_codes_are_made_from_is_forgotten_after_a_day,
     text_is_stored_literally,
 );
 
@@ -226,17 +228,37 @@ async fn a_repeated_batch_answers_the_same_codes(fresh: Fresh) {
     assert_ne!(first, another);
 }
 
-async fn codes_are_not_stored_in_the_clear(fresh: Fresh) {
-    let codes = fresh.store.issue_codes(&batch(1, None, "request"), noon()).await.unwrap();
-    let stored: Vec<Vec<u8>> = if fresh.database.url.starts_with("sqlite") {
+/// Everything in the binary columns about codes.
+async fn stored(fresh: &Fresh) -> Vec<Vec<u8>> {
+    const COLUMNS: &str = "select hash from activation_code
+        union all select salt from activation_batch
+        union all select request_hash from activation_batch where request_hash is not null";
+    if fresh.database.url.starts_with("sqlite") {
         let mut connection = SqliteConnection::connect(&fresh.database.url).await.unwrap();
-        sqlx::query_scalar("select hash from activation_code").fetch_all(&mut connection).await.unwrap()
+        sqlx::query_scalar(COLUMNS).fetch_all(&mut connection).await.unwrap()
     } else {
         let mut connection = PgConnection::connect(&fresh.database.url).await.unwrap();
-        sqlx::query_scalar("select hash from activation_code").fetch_all(&mut connection).await.unwrap()
-    };
-    assert_eq!(stored.len(), 1);
-    assert!(!stored[0].windows(codes[0].len()).any(|part| part == codes[0].as_bytes()));
+        sqlx::query_scalar(COLUMNS).fetch_all(&mut connection).await.unwrap()
+    }
+}
+
+async fn codes_are_not_stored_in_the_clear(fresh: Fresh) {
+    let codes = fresh.store.issue_codes(&batch(1, None, "request"), noon()).await.unwrap();
+    let stored = stored(&fresh).await;
+    assert_eq!(stored.len(), 3);
+    // Nor what tells a good guess of the request's id from a bad one at once.
+    let guess = digest(&SHA256, b"request");
+    for secret in [codes[0].as_bytes(), b"request", guess.as_ref()] {
+        assert!(!stored.iter().any(|column| column.windows(secret.len()).any(|part| part == secret)));
+    }
+}
+
+async fn what_codes_are_made_from_is_forgotten_after_a_day(fresh: Fresh) {
+    fresh.store.issue_codes(&batch(1, None, "request"), noon()).await.unwrap();
+    let before = stored(&fresh).await;
+    fresh.store.issue_codes(&batch(1, None, ""), noon() + TimeDelta::hours(25)).await.unwrap();
+    let kept = stored(&fresh).await.into_iter().filter(|column| before.contains(column)).count();
+    assert_eq!(kept, 1, "the code's own hash stays, salt and request do not");
 }
 
 async fn text_is_stored_literally(fresh: Fresh) {

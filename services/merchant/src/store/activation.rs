@@ -1,6 +1,6 @@
 //! Issued activation codes in the database: hashed, each good for one page.
 
-use chatroom_kit::{fields::RequestId, tx};
+use chatroom_kit::tx;
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, QueryBuilder};
 
@@ -46,25 +46,26 @@ impl Store {
     #[tracing::instrument(level = "debug", name = "db.activation_code.insert", skip_all)]
     pub async fn issue_codes(&self, new: &NewBatch, now: DateTime<Utc>) -> Result<Vec<String>, Error> {
         let salt = code::random()?;
-        let request_id = new.request_id.as_ref().map(RequestId::as_str);
-        let request_hash = request_id.map(code::request_hash);
-        let secret = match request_id {
-            Some(id) => id.as_bytes().to_vec(),
-            None => code::random()?,
+        let (secret, request_hash) = match new.request_id.clone() {
+            None => (code::random()?, None),
+            Some(id) => {
+                let user = new.user;
+                let secret = tokio::task::spawn_blocking(move || code::secret(user, id.as_str())).await?;
+                let request_hash = code::request_hash(&secret);
+                (secret, Some(request_hash))
+            }
         };
         let batch = BatchId::new();
         tx!(&self.db, tx => {
-            if request_hash.is_some() {
-                sqlx::query(
-                    "update activation_batch set request_hash = null
-                    where user_id = $1 and request_hash = $2 and created_at <= $3",
-                )
-                .bind(new.user)
-                .bind(&request_hash)
-                .bind(now - REPEATABLE)
-                .execute(&mut *tx)
-                .await?;
-            }
+            // Of a request that can no longer be repeated nothing stays that its codes could be made from.
+            sqlx::query(
+                "update activation_batch set request_hash = null, salt = $1
+                where request_hash is not null and created_at <= $2",
+            )
+            .bind(Vec::<u8>::new())
+            .bind(now - REPEATABLE)
+            .execute(&mut *tx)
+            .await?;
             let inserted = sqlx::query(
                 "insert into activation_batch (id, user_id, request_hash, salt, count, expires_at, created_at)
                 values ($1, $2, $3, $4, $5, $6, $7)
