@@ -28,7 +28,9 @@ cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log" || failed+=("ca
 tests/schemathesis.sh || failed+=(tests/schemathesis.sh)
 
 echo
-grep -E '^[0-9]+ scenarios kept on the ' "$log" || failed+=("no scenario was played")
+for shape in standalone distributed; do
+    grep -E "^[1-9][0-9]* scenarios kept on the $shape" "$log" || failed+=("no scenario was played on the $shape shape")
+done
 grep -qE ' [1-9][0-9]* ignored' "$log" && failed+=("tests were ignored")
 if [ "${#failed[@]}" -gt 0 ]; then
     printf 'failed: %s\n' "${failed[@]}" >&2

@@ -32,20 +32,18 @@ use crate::{
     state::App,
 };
 
-/// How long a request may wait for the services, its own body included. Uploads, which may take as long as they make
-/// progress, lay it aside.
-const BUDGET: Duration = Duration::from_secs(10);
-
 /// Puts everything around the routes.
 #[derive(Clone)]
 pub(crate) struct AroundLayer {
     app: App,
+    budget: Duration,
     figures: Figures,
 }
 
 impl AroundLayer {
-    pub(crate) fn new(app: App) -> Self {
-        Self { app, figures: Figures::new() }
+    /// `budget` is how long a request may wait for the services.
+    pub(crate) fn new(app: App, budget: Duration) -> Self {
+        Self { app, budget, figures: Figures::new() }
     }
 }
 
@@ -53,7 +51,7 @@ impl Layer<Route> for AroundLayer {
     type Service = Around;
 
     fn layer(&self, inner: Route) -> Around {
-        Around { inner, app: self.app.clone(), figures: self.figures.clone() }
+        Around { inner, app: self.app.clone(), budget: self.budget, figures: self.figures.clone() }
     }
 }
 
@@ -62,6 +60,7 @@ impl Layer<Route> for AroundLayer {
 pub(crate) struct Around {
     inner: Route,
     app: App,
+    budget: Duration,
     figures: Figures,
 }
 
@@ -78,7 +77,7 @@ impl Service<Request> for Around {
         let id = request_id();
         let timed = self.figures.begin(&request);
         let span = self.span(&request, &timed, &id);
-        let context = CallContext::new(Some(BUDGET), Some(id.clone()));
+        let context = CallContext::new(Some(self.budget), Some(id.clone()));
         let handler = caught(self.inner.call(request));
         Box::pin(
             async move {

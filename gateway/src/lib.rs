@@ -67,7 +67,7 @@ pub async fn serve_with(
         let (app, stop) = (app.clone(), stop.clone());
         async move { app.limits.keep_small(stop).await }
     });
-    let router = routes::router(&app, &settings.cors_origins)?;
+    let router = routes::router(&app, &settings.cors_origins, patience.budget)?;
     serve::run(listener, router, Seats::new(&settings), patience, stop).await;
     Ok(())
 }

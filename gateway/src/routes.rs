@@ -32,8 +32,8 @@ use crate::{
 /// How long a browser may remember what an origin is allowed.
 const PREFLIGHT_AGE: Duration = Duration::from_hours(1);
 
-/// Every route, with everything around it.
-pub(crate) fn router(app: &App, origins: &Origins) -> anyhow::Result<Router> {
+/// Every route, with everything around it. `budget` is how long a request may wait for the services.
+pub(crate) fn router(app: &App, origins: &Origins, budget: Duration) -> anyhow::Result<Router> {
     let (routes, document) = OpenApiRouter::with_openapi(openapi::head())
         .merge(user::routes())
         .merge(merchant::routes())
@@ -52,7 +52,7 @@ pub(crate) fn router(app: &App, origins: &Origins) -> anyhow::Result<Router> {
     // Inside what every answer goes through, so that a preflight's answer does too; absent where there is no origin to
     // allow, since every layer costs each request a little.
     let routes = if origins.as_slice().is_empty() { routes } else { routes.layer(cors(origins)) };
-    Ok(routes.layer(AroundLayer::new(app.clone())).with_state(app.clone()))
+    Ok(routes.layer(AroundLayer::new(app.clone(), budget)).with_state(app.clone()))
 }
 
 fn cors(origins: &Origins) -> CorsLayer {

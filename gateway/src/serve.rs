@@ -35,7 +35,7 @@ const BACKOFF: Duration = Duration::from_millis(100);
 /// How much that is not sent yet the kernel holds. More would hide from us for how long a slow reader has taken nothing.
 const UNSENT_MAX: u32 = 32 << 10;
 
-/// How long a peer may take. The defaults are what the gateway is run with.
+/// How long things may take. The defaults are what the gateway is run with.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// From the first byte of a request to the end of its head.
@@ -46,6 +46,9 @@ pub struct Patience {
     pub stall: Duration,
     /// For what still comes after a request has been answered early.
     pub linger: Duration,
+    /// For the services to answer a request, its own body included. Uploads, which may take as long as they make
+    /// progress, lay it aside.
+    pub budget: Duration,
     /// For the requests under way when the process is told to stop.
     pub drain: Duration,
 }
@@ -57,6 +60,7 @@ impl Default for Patience {
             idle: Duration::from_secs(75),
             stall: Duration::from_secs(30),
             linger: Duration::from_secs(2),
+            budget: Duration::from_secs(10),
             drain: Duration::from_secs(8),
         }
     }

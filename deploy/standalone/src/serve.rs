@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{config::Config, data::DataFolder};
 
-/// Databases are files here: this many connections each.
+/// Of use to a database behind a socket only; here they are files, whose connections the kit counts out.
 const CONNECTIONS: u32 = 4;
 
 /// Serves until the process is told to stop.
@@ -24,28 +24,34 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = lifecycle::listen(config.listen).await?;
     let data = DataFolder::open(&config.data_dir)?;
     let _lock = data.lock()?;
-    let gateway = Box::pin(build(&config, &data, stop.clone())).await?;
+    let objects = Objects::embedded(data.files()).await.with_context(|| in_the_data_folder(&data))?;
+    let gateway = Box::pin(build(&config, &data, objects.clone(), stop.clone())).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
     }
     announce(listener.local_addr()?, data.path());
     let outcome = chatroom_gateway::serve(listener, gateway, stop).await;
+    objects.settle().await;
     telemetry.flush();
     outcome
 }
 
-async fn build(config: &Config, data: &DataFolder, stop: CancellationToken) -> anyhow::Result<Gateway> {
+async fn build(
+    config: &Config,
+    data: &DataFolder,
+    objects: Objects,
+    stop: CancellationToken,
+) -> anyhow::Result<Gateway> {
     let clock = Clock::system();
     let signer = Signer::open_or_generate(&data.signing_key())?;
     let verifier = Verifier::new(&signer.jwks(), clock.clone())?;
     let [users, merchants, groups] = ["user", "merchant", "group"].map(|name| data.database(name));
-    let (users, merchants, groups, objects) = tokio::try_join!(
+    let (users, merchants, groups) = tokio::try_join!(
         chatroom_user::Store::open(&users, CONNECTIONS),
         chatroom_merchant::Store::open(&merchants, CONNECTIONS),
         chatroom_group::Store::open(&groups, CONNECTIONS),
-        Objects::embedded(data.files()),
     )
-    .with_context(|| format!("in the data folder {}", data.path().display()))?;
+    .with_context(|| in_the_data_folder(data))?;
     let secret = ServiceSecret::random();
     let services = Services::of([("gateway", &secret), ("group", &secret)]);
     let users = chatroom_user::routes(users, signer, services, verifier.clone(), clock.clone(), &config.user)?;
@@ -63,6 +69,10 @@ async fn build(config: &Config, data: &DataFolder, stop: CancellationToken) -> a
     let group = chatroom_group::start(groups, links, Bus::local(), verifier.clone(), clock, settings, stop)?;
     let group = Link::Local(group);
     Ok(Gateway { user, merchant, group, file, verifier, settings: config.gateway.clone() })
+}
+
+fn in_the_data_folder(data: &DataFolder) -> String {
+    format!("in the data folder {}", data.path().display())
 }
 
 /// Tells a person where to look. Logs, which are for later, go to standard error.

@@ -77,7 +77,7 @@ async fn answer(
     let mut request = request.map(|body| Received::of(body, &watch));
     request.extensions_mut().insert(peer);
     let mut response = router.call(request).await?;
-    if watch.is_unread() && !response.status().is_success() {
+    if watch.is_unread() {
         // What is left of the request stands between this answer and the next one.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

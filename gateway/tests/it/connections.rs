@@ -6,6 +6,7 @@ use std::{
 };
 
 use chatroom_gateway::Patience;
+use chatroom_kit::link::Link;
 use chatroom_proto::{
     file::v1::{
         DownloadFileHeader, DownloadFileRequest, DownloadFileResponse, File, UploadFileRequest, UploadFileResponse,
@@ -33,7 +34,7 @@ const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_mins(1);
 
 fn patience() -> Patience {
-    Patience { head: LONG, idle: LONG, stall: LONG, linger: Duration::from_secs(2), drain: LONG }
+    Patience { head: LONG, idle: LONG, stall: LONG, linger: Duration::from_secs(2), budget: LONG, drain: LONG }
 }
 
 async fn world(patience: Patience) -> World {
@@ -42,8 +43,8 @@ async fn world(patience: Patience) -> World {
 
 #[test]
 fn the_documented_times_are_the_defaults() {
-    let Patience { head, idle, stall, linger, drain } = Patience::default();
-    assert_eq!([head, idle, stall, linger, drain].map(|time| time.as_secs()), [10, 75, 30, 2, 8]);
+    let Patience { head, idle, stall, linger, budget, drain } = Patience::default();
+    assert_eq!([head, idle, stall, linger, budget, drain].map(|time| time.as_secs()), [10, 75, 30, 2, 10, 8]);
 }
 
 #[tokio::test]
@@ -292,7 +293,8 @@ async fn an_upload_under_way_is_not_held_to_the_budget_of_others() {
             Ok(UploadFileResponse { file: Some(file) })
         },
     );
-    let world = World::with(services, &[], Patience { stall: SHORT, ..patience() }).await;
+    let link = Link::Local(chatroom_kit::rpc::surround(services.routes()));
+    let world = World::on(link, &[], Patience { stall: SHORT, budget: SHORT, ..patience() }).await;
     let part = "--b\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\n";
     let chunk = "x".repeat(20 << 10);
     let mut connection = Connection::open(world.address).await;

@@ -155,7 +155,10 @@ async fn a_repeated_upload_is_answered_without_being_read() {
     let (services, _receiver) = file_service();
     let world = World::new(services).await;
     let request = world.signed_in(Method::POST, "/upload").header("Idempotency-Key", "repeated");
-    assert_eq!(send(request.multipart(form(vec![0; 2 << 20]))).await.status(), 200);
+    let answer = send(request.multipart(form(vec![0; 2 << 20]))).await;
+    assert_eq!(answer.status(), 200);
+    // What is left of the form is not taken for another request.
+    assert_eq!(answer.headers()["connection"], "close");
 }
 
 /// Sends half of a form and goes away.

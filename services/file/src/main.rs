@@ -17,12 +17,13 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
     let tls = Tls::open(&config.tls, stop.clone()).await?;
     let objects = Objects::connect(&config.s3).await;
-    let routes = chatroom_file::routes(objects, verifier, clock, &config.settings);
+    let routes = chatroom_file::routes(objects.clone(), verifier, clock, &config.settings);
     let listener = lifecycle::listen(config.listen).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
     }
     let outcome = lifecycle::serve_rpc(listener, routes, tls, stop).await;
+    objects.settle().await;
     telemetry.flush();
     outcome
 }

@@ -29,6 +29,7 @@ use aws_sdk_s3::{
 };
 use chatroom_kit::ids::UserId;
 use chrono::{DateTime, SecondsFormat, Utc};
+use tokio_util::task::TaskTracker;
 
 pub use download::Download;
 pub use request::{Recalled, RequestKey};
@@ -47,11 +48,16 @@ const OWNER: &str = "owner";
 /// The object's metadata that say when it was stored by our clock: the store's own has only seconds.
 const CREATED: &str = "created";
 
+/// How long a process that ends waits for its uploads.
+const SETTLED_WITHIN: Duration = Duration::from_secs(3);
+
 /// The store's files.
 #[derive(Clone, Debug)]
 pub struct Objects {
     client: Client,
     bucket: Arc<str>,
+    /// What stores uploads, and undoes them.
+    tasks: TaskTracker,
 }
 
 /// The object store refused or did not answer. What it said is for the log only.
@@ -107,7 +113,15 @@ impl Objects {
 
     /// A bucket that `client` reaches.
     pub(crate) fn new(client: Client, bucket: &str) -> Self {
-        Self { client, bucket: bucket.into() }
+        Self { client, bucket: bucket.into(), tasks: TaskTracker::new() }
+    }
+
+    /// Waits, for a while, until every upload has been stored or undone: at the end of a process nothing is left behind.
+    pub async fn settle(&self) {
+        self.tasks.close();
+        if tokio::time::timeout(SETTLED_WITHIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!(uploads = self.tasks.len(), "uploads were neither stored nor undone");
+        }
     }
 
     /// What is known of a file.

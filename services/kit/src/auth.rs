@@ -2,7 +2,12 @@
 //! as RFC 8725 asks), for users and for services with no user behind them; neither kind passes for the other. Owns no
 //! signing key: nothing here can make a token.
 
-use std::{collections::HashMap, fmt::Write as _, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt::{self, Write as _},
+    path::Path,
+    sync::Arc,
+};
 
 use anyhow::{Context as _, ensure};
 use arc_swap::ArcSwap;
@@ -86,16 +91,21 @@ pub struct ServiceCaller {
 }
 
 /// The user behind a call, as a verified token names them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Caller {
     /// The user's id.
     pub id: UserId,
-    /// Whether the token was made for an administrator.
-    pub administrator: bool,
     /// When the token ends, in seconds since the epoch.
     expires: i64,
     /// `Bearer <token>`, ready to be passed on to the next service.
     authorization: tonic::metadata::AsciiMetadataValue,
+}
+
+impl fmt::Debug for Caller {
+    /// Without the token, which is as good as a password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Caller").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl Caller {
@@ -279,7 +289,6 @@ impl Keys {
         let _ = write!(authorization, "Bearer {token}");
         Ok(Caller {
             id: claims.sub.parse().map_err(|_| Unauthenticated)?,
-            administrator: claims.role == 1,
             expires: claims.exp,
             authorization: authorization.parse().map_err(|_| Unauthenticated)?,
         })

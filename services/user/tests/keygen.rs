@@ -42,14 +42,35 @@ fn it_overwrites_nothing() {
 }
 
 #[test]
-fn asked_for_what_is_missing_it_makes_keys_once_and_completes_no_half() {
+fn asked_for_what_is_missing_it_makes_keys_once_and_completes_a_half() {
     let folder = TempDir::new().unwrap();
     generate_if_missing(folder.path()).unwrap();
     let made = signer(folder.path());
     generate_if_missing(folder.path()).unwrap();
     assert_eq!(signer(folder.path()).key_id(), made.key_id());
+    // As if it had been stopped between the two files.
     fs::remove_file(folder.path().join("jwks.json")).unwrap();
+    generate_if_missing(folder.path()).unwrap();
+    assert_eq!(signer(folder.path()).key_id(), made.key_id());
+    assert_eq!(fs::read_to_string(folder.path().join("jwks.json")).unwrap(), made.jwks());
+    // A public half without its key is another's.
+    fs::remove_file(folder.path().join("signing-key.pem")).unwrap();
     assert!(generate_if_missing(folder.path()).unwrap_err().to_string().contains("not overwritten"));
+}
+
+#[test]
+fn what_a_stopped_attempt_left_is_in_nobodys_way() {
+    let folder = TempDir::new().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    fs::create_dir(&old).unwrap();
+    for name in ["signing-key.pem", "jwks.json"] {
+        for left in ["new".to_owned(), format!("{}.new", std::process::id())] {
+            fs::write(old.join(name).with_extension(left), "{").unwrap();
+        }
+    }
+    generate(&old, None).unwrap();
+    generate(&new, Some(&old.join("jwks.json"))).unwrap();
+    signer(&new).must_be_published_in(&fs::read_to_string(old.join("jwks.json")).unwrap()).unwrap();
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Objects {
         let (answer, stored) = oneshot::channel();
         let object = NewObject { name, owner, created: now };
         let task = Task { objects: self.clone(), object, request, multipart: None, attempted: false };
-        tokio::spawn(task.run(received, answer).in_current_span());
+        self.tasks.spawn(task.run(received, answer).in_current_span());
         Upload { gathered: Gathering::default(), pieces, stored }
     }
 }
