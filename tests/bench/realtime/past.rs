@@ -42,8 +42,8 @@ async fn in_postgres(url: &str, group: &str, messages: i64) -> anyhow::Result<()
 /// The words that messages are found by are kept in the index alone: read back from it.
 const SQLITE_WORDS: [&str; 3] = [
     "create virtual table temp.word using fts5vocab(main, message_terms, instance)",
-    "create temp table said as select doc, group_concat(term, ' ') as terms from temp.word group by doc",
-    "create index temp.said_by_doc on said (doc)",
+    "create temp table said (position integer primary key, terms text)",
+    "insert into temp.said select doc, group_concat(term, ' ') from temp.word group by doc",
 ];
 
 const SQLITE_MESSAGES: &str = "
@@ -66,7 +66,7 @@ const SQLITE_TERMS: &str = "
         cross join message t on t.group_id = $1 and t.client_id like 'again-%' and t.number / 1000 % 10 = 0
         cross join message o
             on o.group_id = $1 and o.seq = t.seq - t.number + 1 + (t.number - 1) % one.messages
-        cross join said on said.doc = o.position
+        cross join said on said.position = o.position
     order by t.position limit $2";
 
 const POSTGRES_MESSAGES: &str = "
