@@ -36,6 +36,11 @@ for overlay in "$work"/k8s/overlays/*/; do
     server=postgres:5432
     [ "$name" != production ] || server='db.example.com:5432?sslmode=require'
     "$work/k8s/new-secrets.sh" "$overlay" "$server" >/dev/null
+    "$work/k8s/new-certificates.sh" "$overlay" >/dev/null
+    openssl verify -CAfile "$overlay/secrets/authority/ca.crt" "$overlay"/secrets/*/tls.crt >/dev/null
+done
+for overlay in "$work"/k8s/overlays/*/; do
+    name=$(basename "$overlay")
     "${render[@]}" "$overlay" > "$work/$name.yaml"
     overlays+=("$work/$name.yaml")
 done

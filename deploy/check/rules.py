@@ -160,6 +160,19 @@ def hardening(manifests: Manifests) -> Iterator[str]:
             yield f"{workload.label}: its probes ask {paths}"
 
 
+def encryption(manifests: Manifests) -> Iterator[str]:
+    """Services prove themselves to each other, all of them, or none does."""
+    proven = {workload.name for workload in manifests.ours if "CHATROOM_TLS_CERT_FILE" in workload.environment}
+    for workload in manifests.ours:
+        if proven and workload.name not in proven:
+            yield f"{workload.label}: it has no certificate, which others ask for"
+        for variable, value in workload.environment.items():
+            scheme, _, rest = (value or "").partition("://")
+            if scheme in ("http", "https") and rest.split(":")[0] in {other.name for other in manifests.ours}:
+                if (scheme == "https") != bool(proven):
+                    yield f"{workload.label}: {variable} is {value}, {'not ' if proven else ''}encrypted unlike the others"
+
+
 def configuration(manifests: Manifests) -> Iterator[str]:
     """Every setting is one that the binary takes, none that it needs is missing, and no database is shared."""
     owners: dict[str, str] = {}
@@ -208,6 +221,7 @@ ALL = (
     updates,
     namespaces,
     hardening,
+    encryption,
     configuration,
     connections,
     uploads,
