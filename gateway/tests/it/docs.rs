@@ -47,7 +47,7 @@ async fn every_route_is_described_with_every_status_it_can_answer() {
         ("get /readyz", "200 503"),
         ("get /upload/{date}/{name}", "200 206 304 404 416 500 503 504"),
         ("head /upload/{date}/{name}", "200 304 404 500 503 504"),
-        ("post /h5/group", "200 400 401 403 404 413 429 500 503 504"),
+        ("post /h5/group", "200 400 401 403 404 409 413 429 500 503 504"),
         ("post /h5/group/admin", "200 400 401 403 404 409 413 429 500 503 504"),
         ("post /h5/group/dismiss", "200 400 401 403 404 413 429 500 503 504"),
         ("post /h5/group/getGroup", "200 400 401 404 413 500 503 504"),
