@@ -4,13 +4,16 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 9] = [
     "chatroom/user/v1/user_service.proto",
     "chatroom/merchant/v1/merchant_service.proto",
     "chatroom/group/v1/group_service.proto",
     "chatroom/message/v1/message_service.proto",
     "chatroom/file/v1/file_service.proto",
     "chatroom/webhook/v1/webhook_service.proto",
+    "chatroom/conduct/v1/conduct_service.proto",
+    "chatroom/moderation/v1/moderation_service.proto",
+    "chatroom/record/v1/record_service.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -50,3 +50,27 @@ pub mod webhook {
         tonic::include_proto!("chatroom.webhook.v1");
     }
 }
+
+/// Who wants to hear nothing of whom, what is reported, and what a page does not want said.
+pub mod conduct {
+    #[expect(missing_docs, reason = "generated")]
+    pub mod v1 {
+        tonic::include_proto!("chatroom.conduct.v1");
+    }
+}
+
+/// What somebody else's checker of messages is asked.
+pub mod moderation {
+    #[expect(missing_docs, reason = "generated")]
+    pub mod v1 {
+        tonic::include_proto!("chatroom.moderation.v1");
+    }
+}
+
+/// How long what was said is kept, and what becomes of it when someone goes.
+pub mod record {
+    #[expect(missing_docs, reason = "generated")]
+    pub mod v1 {
+        tonic::include_proto!("chatroom.record.v1");
+    }
+}

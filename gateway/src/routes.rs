@@ -1,5 +1,6 @@
 //! The routes, put together. Each module owns a service's routes and what they look like in JSON.
 
+mod block;
 mod conversation;
 mod docs;
 mod download;
@@ -8,6 +9,7 @@ mod health;
 mod keys;
 mod merchant;
 mod message;
+mod report;
 mod upload;
 mod user;
 
@@ -40,6 +42,8 @@ pub(crate) fn router(app: &App, origins: &Origins, budget: Duration) -> anyhow::
         .merge(group::routes())
         .merge(conversation::routes())
         .merge(message::routes())
+        .merge(block::routes())
+        .merge(report::routes())
         .merge(upload::routes())
         .merge(download::routes())
         .merge(keys::routes())

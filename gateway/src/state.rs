@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use chatroom_kit::{auth::Verifier, link::Link};
 use chatroom_proto::{
-    file::v1::file_service_client::FileServiceClient, group::v1::group_service_client::GroupServiceClient,
-    merchant::v1::merchant_service_client::MerchantServiceClient,
-    message::v1::message_service_client::MessageServiceClient, user::v1::user_service_client::UserServiceClient,
-    webhook::v1::webhook_service_client::WebhookServiceClient,
+    conduct::v1::conduct_service_client::ConductServiceClient, file::v1::file_service_client::FileServiceClient,
+    group::v1::group_service_client::GroupServiceClient, merchant::v1::merchant_service_client::MerchantServiceClient,
+    message::v1::message_service_client::MessageServiceClient, record::v1::record_service_client::RecordServiceClient,
+    user::v1::user_service_client::UserServiceClient, webhook::v1::webhook_service_client::WebhookServiceClient,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     group: GroupServiceClient<Link>,
     message: MessageServiceClient<Link>,
     webhook: WebhookServiceClient<Link>,
+    conduct: ConductServiceClient<Link>,
+    record: RecordServiceClient<Link>,
     /// The way to the file service: an upload goes it in its own manner.
     pub(crate) file_link: Link,
     file: FileServiceClient<Link>,
@@ -51,6 +53,8 @@ impl Shared {
             // The group service speaks several contracts.
             message: MessageServiceClient::new(gateway.group.clone()),
             webhook: WebhookServiceClient::new(gateway.group.clone()),
+            conduct: ConductServiceClient::new(gateway.group.clone()),
+            record: RecordServiceClient::new(gateway.group.clone()),
             group: GroupServiceClient::new(gateway.group),
             file: FileServiceClient::new(gateway.file.clone()),
             file_link: gateway.file,
@@ -82,6 +86,14 @@ impl Shared {
 
     pub(crate) fn webhook(&self) -> WebhookServiceClient<Link> {
         self.webhook.clone()
+    }
+
+    pub(crate) fn record(&self) -> RecordServiceClient<Link> {
+        self.record.clone()
+    }
+
+    pub(crate) fn conduct(&self) -> ConductServiceClient<Link> {
+        self.conduct.clone()
     }
 
     pub(crate) fn file(&self) -> FileServiceClient<Link> {

@@ -373,6 +373,10 @@ async fn a_malformed_id_is_400_and_one_of_nothing_404(world: World) {
                 json!({"merchant": id, "url": "https://nobody.invalid/", "secret": "0123456789abcdef"}),
             ),
             ("/h5/merchant/webhook/delete", json!({"webhook": id})),
+            ("/h5/merchant/words", json!({"merchant": id, "mode": "mask", "words": []})),
+            ("/h5/merchant/retention", json!({"merchant": id, "days": 30})),
+            ("/h5/report", json!({"message": id, "reason": "广告"})),
+            ("/h5/report/resolve", json!({"report": id, "resolution": "已处理"})),
             ("/h5/message", json!({"group": id, "clientId": "1", "kind": "text", "content": {"text": "你好"}})),
             ("/h5/message/read", json!({"group": id, "seq": 0})),
             ("/h5/message/recall", json!({"message": id})),
@@ -400,7 +404,8 @@ async fn a_malformed_id_is_400_and_one_of_nothing_404(world: World) {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}: {answer:?}");
         let reason = match path {
             "/h5/merchant/createMerchant" => "CUSTOMER_NOT_FOUND",
-            "/h5/message/recall" | "/h5/message/edit" => "MESSAGE_NOT_FOUND",
+            "/h5/message/recall" | "/h5/message/edit" | "/h5/report" => "MESSAGE_NOT_FOUND",
+            "/h5/report/resolve" => "REPORT_NOT_FOUND",
             "/h5/merchant/webhook/delete" => "WEBHOOK_NOT_FOUND",
             _ if body.get("group").is_some() => "GROUP_NOT_FOUND",
             _ => "MERCHANT_NOT_FOUND",

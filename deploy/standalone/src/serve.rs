@@ -7,7 +7,13 @@ use chatroom_file::Objects;
 use chatroom_gateway::Gateway;
 use chatroom_group::Links;
 use chatroom_kit::{
-    auth::Verifier, bus::Bus, clock::Clock, lifecycle, link::Link, service_token::ServiceSecret, telemetry,
+    auth::Verifier,
+    bus::Bus,
+    clock::Clock,
+    lifecycle,
+    link::Link,
+    service_token::{ServiceSecret, ServiceTokens},
+    telemetry,
 };
 use chatroom_user::{Services, Signer};
 use tokio_util::sync::CancellationToken;
@@ -64,7 +70,9 @@ async fn build(
         &config.merchant,
     ));
     let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock.clone(), &config.file));
-    let links = Links { merchant: merchant.clone(), file: file.clone() };
+    let moderation = config.group.moderation(None)?;
+    let tokens = ServiceTokens::follow("group", secret, user.clone(), clock.clone(), stop.clone());
+    let links = Links { merchant: merchant.clone(), file: file.clone(), user: user.clone(), tokens, moderation };
     let settings = config.group.clone();
     let group = chatroom_group::start(groups, links, Bus::local(), verifier.clone(), clock, settings, stop)?;
     let group = Link::Local(group);

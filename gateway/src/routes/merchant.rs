@@ -1,7 +1,9 @@
 //! Merchant pages (商页): `/h5/merchant*`.
 
+mod retention;
 mod service;
 mod webhook;
+mod words;
 
 use axum::{extract::State, response::Response};
 use chatroom_kit::{auth::Caller, link::repeatable};
@@ -40,6 +42,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(service::serve))
         .routes(routes!(webhook::list, webhook::create))
         .routes(routes!(webhook::delete))
+        .routes(routes!(words::get, words::set))
+        .routes(routes!(retention::get, retention::set))
 }
 
 /// A merchant page as its members see it.

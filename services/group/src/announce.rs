@@ -24,12 +24,12 @@ const HINT_MAX: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Announcer {
     bus: Bus,
-    stored: Arc<Notify>,
+    stored: [Arc<Notify>; 2],
 }
 
 impl Announcer {
-    /// Publishes on `bus`, and notifies `stored` of every event for those in this process.
-    pub(crate) fn new(bus: Bus, stored: Arc<Notify>) -> Self {
+    /// Publishes on `bus`, and notifies those of this process that wait for events.
+    pub(crate) fn new(bus: Bus, stored: [Arc<Notify>; 2]) -> Self {
         Self { bus, stored }
     }
 
@@ -38,7 +38,9 @@ impl Announcer {
         let Some(last) = events.last() else {
             return;
         };
-        self.stored.notify_one();
+        for waiting in &self.stored {
+            waiting.notify_one();
+        }
         let group = last.group;
         let mut hint = GroupHint {
             group: group.to_string(),

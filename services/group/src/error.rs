@@ -41,6 +41,18 @@ pub enum Error {
     /// There is no such webhook of the caller's.
     #[error("there is no such webhook")]
     WebhookNotFound,
+    /// The caller has blocked as many users as one may.
+    #[error("the caller has blocked as many users as one may")]
+    BlockLimitReached,
+    /// There is no such report to the caller.
+    #[error("there is no such report")]
+    ReportNotFound,
+    /// Only administrators may do it.
+    #[error("only administrators may do this")]
+    AdminOnly,
+    /// Whether a message may be said cannot be told.
+    #[error("the check of messages does not answer")]
+    ModerationUnavailable,
     /// The group, or someone's place in it, does not allow it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -73,6 +85,12 @@ impl From<Error> for Status {
             Error::ContactSelf => status(Code::FailedPrecondition, "CONTACT_SELF", message),
             Error::WebhookLimitReached => status(Code::FailedPrecondition, "WEBHOOK_LIMIT_REACHED", message),
             Error::WebhookNotFound => status(Code::NotFound, "WEBHOOK_NOT_FOUND", message),
+            Error::BlockLimitReached => status(Code::FailedPrecondition, "BLOCK_LIMIT_REACHED", message),
+            Error::ReportNotFound => status(Code::NotFound, "REPORT_NOT_FOUND", message),
+            Error::AdminOnly => status(Code::PermissionDenied, "ADMIN_ONLY", message),
+            Error::ModerationUnavailable => {
+                status_retry_after(Code::Unavailable, "MODERATION_UNAVAILABLE", message, RETRY_AFTER)
+            }
             Error::Refused(refusal) => refused(refusal),
             Error::Overloaded => status_retry_after(Code::Unavailable, "OVERLOADED", message, RETRY_AFTER),
             Error::Batch(status) => status,
@@ -103,6 +121,9 @@ fn refused(refusal: Refusal) -> Status {
         Refusal::MessageNotFound => status(Code::NotFound, "MESSAGE_NOT_FOUND", message),
         Refusal::MessageRecalled => status(Code::FailedPrecondition, "MESSAGE_RECALLED", message),
         Refusal::TooLate => status(Code::FailedPrecondition, "TOO_LATE", message),
+        Refusal::Blocked => status(Code::PermissionDenied, "BLOCKED", message),
+        Refusal::WordsRefused => status(Code::PermissionDenied, "WORDS_REFUSED", message),
+        Refusal::ModerationRefused => status(Code::PermissionDenied, "MODERATION_REFUSED", message),
         Refusal::FileNotFound => status(Code::NotFound, "FILE_NOT_FOUND", message),
         Refusal::NotText => Invalid::new("message", Problem::Malformed).into(),
     }

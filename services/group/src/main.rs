@@ -3,7 +3,16 @@
 use std::process::ExitCode;
 
 use chatroom_group::{Links, Store, config::Config};
-use chatroom_kit::{auth::Verifier, bus::Bus, clock::Clock, config, db, lifecycle, link::Link, telemetry, tls::Tls};
+use chatroom_kit::{
+    auth::Verifier,
+    bus::Bus,
+    clock::Clock,
+    config, db, lifecycle,
+    link::Link,
+    service_token::{ServiceSecret, ServiceTokens},
+    telemetry,
+    tls::Tls,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -19,9 +28,14 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let open = async || Store::open(&database.database_url, database.database_pool).await;
     let store = db::when_there(open, &stop).await?;
     let tls = Tls::open(&config.tls, stop.clone()).await?;
+    let user = Link::connect(&config.user_url, tls.as_ref())?;
+    let secret = ServiceSecret::from_file(&config.secret.service_secret_file)?;
     let links = Links {
         merchant: Link::connect(&config.merchant_url, tls.as_ref())?,
         file: Link::connect(&config.file_url, tls.as_ref())?,
+        tokens: ServiceTokens::follow("group", secret, user.clone(), clock.clone(), stop.clone()),
+        user,
+        moderation: config.settings.moderation(tls.as_ref())?,
     };
     let bus = Bus::connect("chatroom-group", &config.bus).await?;
     let routes = chatroom_group::start(store, links, bus, verifier, clock, config.settings, stop.clone())?;

@@ -1,9 +1,11 @@
 //! The group service's RPCs: each decodes, authorises, decides, stores and encodes. Several services over one state.
 
+mod conduct;
 mod decode;
 pub(crate) mod encode;
 mod group;
 mod message;
+mod record;
 mod webhook;
 
 use chatroom_kit::{
@@ -12,7 +14,10 @@ use chatroom_kit::{
     ids::{GroupId, MerchantId, UserId},
     link::Link,
 };
-use chatroom_proto::merchant::v1::{GetMerchantRequest, Merchant, merchant_service_client::MerchantServiceClient};
+use chatroom_proto::{
+    merchant::v1::{GetMerchantRequest, Merchant, merchant_service_client::MerchantServiceClient},
+    user::v1::user_service_client::UserServiceClient,
+};
 
 use crate::{
     Links,
@@ -21,6 +26,7 @@ use crate::{
     config::Settings,
     domain::{Access, Refusal},
     error::Error,
+    moderate::Moderator,
     store::{Changed, Store},
     uploads::Uploads,
 };
@@ -31,7 +37,9 @@ pub(crate) struct Service {
     commits: Commits,
     announcer: Announcer,
     merchants: MerchantServiceClient<Link>,
+    users: UserServiceClient<Link>,
     uploads: Uploads,
+    moderator: Moderator,
     verifier: Verifier,
     clock: Clock,
     settings: Settings,
@@ -54,7 +62,9 @@ impl Service {
     ) -> Self {
         let commits = Commits::new(store.clone(), announcer.clone(), clock.clone());
         let (merchants, uploads) = (MerchantServiceClient::new(links.merchant), Uploads::new(links.file));
-        Self { store, commits, announcer, merchants, uploads, verifier, clock, settings }
+        let users = UserServiceClient::new(links.user);
+        let moderator = Moderator::new(store.clone(), links.moderation, &settings, clock.clone());
+        Self { store, commits, announcer, merchants, users, uploads, moderator, verifier, clock, settings }
     }
 
     /// Asks the merchant service, on the caller's behalf; MERCHANT_NOT_FOUND is its own word and passes.

@@ -1,7 +1,9 @@
 //! The group service's database. Each file below owns the SQL of one concern.
 
+mod block;
 mod contact;
 mod conversation;
+mod erase;
 mod event;
 mod group;
 mod history;
@@ -11,23 +13,33 @@ mod member;
 mod message;
 mod order;
 mod read;
+mod report;
+mod retention;
 mod row;
 mod search;
 mod send;
 mod upload;
 mod watch;
 mod webhook;
+mod words;
 
 use chatroom_kit::db::Db;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::Event;
 
 pub use contact::Opened;
 pub use read::Read;
+pub use retention::Retained;
 pub use search::Found;
 pub use send::{Batch, Sent};
+pub use upload::Discarded;
 pub use watch::{Watched, WatchedGroup};
+
+/// After any row: nothing happens in the year 9999.
+fn far_future() -> DateTime<Utc> {
+    DateTime::from_timestamp(253_402_214_400, 0).unwrap_or(DateTime::UNIX_EPOCH)
+}
 
 /// How long a request can be repeated.
 const REPEATABLE: TimeDelta = TimeDelta::hours(24);

@@ -19,8 +19,9 @@ use chatroom_kit::{
     rpc,
 };
 use chatroom_proto::user::v1::{
-    BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse, IssueServiceTokenRequest,
-    IssueServiceTokenResponse, LoginRequest, LoginResponse, RegisterRequest, RegisterResponse, User,
+    BatchGetUsersRequest, BatchGetUsersResponse, CheckPictureRequest, CheckPictureResponse, GetUserRequest,
+    GetUserResponse, IssueServiceTokenRequest, IssueServiceTokenResponse, LoginRequest, LoginResponse, RegisterRequest,
+    RegisterResponse, User,
     user_service_client::UserServiceClient,
     user_service_server::{UserService, UserServiceServer},
 };
@@ -61,6 +62,10 @@ impl UserService for Stub {
         &self,
         _: Request<BatchGetUsersRequest>,
     ) -> Result<Response<BatchGetUsersResponse>, Status> {
+        Err(Status::unimplemented("no test asks"))
+    }
+
+    async fn check_picture(&self, _: Request<CheckPictureRequest>) -> Result<Response<CheckPictureResponse>, Status> {
         Err(Status::unimplemented("no test asks"))
     }
 

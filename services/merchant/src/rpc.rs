@@ -10,10 +10,10 @@ use chatroom_kit::{
 };
 use chatroom_proto::{
     merchant::v1::{
-        self as proto, CreateMerchantRequest, CreateMerchantResponse, GetMerchantRequest, GetMerchantResponse,
-        IssueActivationCodesRequest, IssueActivationCodesResponse, JoinMerchantRequest, JoinMerchantResponse,
-        ListMembershipsRequest, ListMembershipsResponse, SetServingRequest, SetServingResponse,
-        merchant_service_server::MerchantService,
+        self as proto, CheckPictureRequest, CheckPictureResponse, CreateMerchantRequest, CreateMerchantResponse,
+        GetMerchantRequest, GetMerchantResponse, IssueActivationCodesRequest, IssueActivationCodesResponse,
+        JoinMerchantRequest, JoinMerchantResponse, ListMembershipsRequest, ListMembershipsResponse, SetServingRequest,
+        SetServingResponse, merchant_service_server::MerchantService,
     },
     user::v1::{GetUserRequest, Role, user_service_client::UserServiceClient},
 };
@@ -88,6 +88,15 @@ impl MerchantService for Service {
         let seen = self.store.merchant(id, caller.id).await.map_err(Error::from)?;
         let (merchant, joined) = seen.ok_or(Error::MerchantNotFound)?;
         Ok(Response::new(GetMerchantResponse { merchant: Some(encode_merchant(merchant.seen_by(caller.id))), joined }))
+    }
+
+    async fn check_picture(
+        &self,
+        request: Request<CheckPictureRequest>,
+    ) -> Result<Response<CheckPictureResponse>, Status> {
+        self.verifier.service(&request)?;
+        let used = self.store.is_icon(&request.get_ref().path).await.map_err(Error::from)?;
+        Ok(Response::new(CheckPictureResponse { used }))
     }
 
     async fn set_serving(&self, request: Request<SetServingRequest>) -> Result<Response<SetServingResponse>, Status> {

@@ -32,6 +32,18 @@ impl Store {
         Ok(Self { db })
     }
 
+    /// Whether an uploaded file is a page's picture.
+    #[tracing::instrument(level = "debug", name = "db.merchant.select_by_icon", skip_all)]
+    pub async fn is_icon(&self, path: &str) -> Result<bool, sqlx::Error> {
+        on!(&self.db, read pool => {
+            // The second condition lets the index be used, which knows only our own uploads.
+            sqlx::query_scalar("select exists (select 1 from merchant where icon = $1 and icon like '/upload/%')")
+                .bind(path)
+                .fetch_one(pool)
+                .await
+        })
+    }
+
     /// Opens a page, its creator joined to it, in one transaction. With `issued`, the code must have been issued and
     /// is used up by it. A repeated request answers the page that the first one opened.
     #[tracing::instrument(level = "debug", name = "db.merchant.insert", skip_all)]

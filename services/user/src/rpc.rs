@@ -9,9 +9,9 @@ use chatroom_kit::{
     wire,
 };
 use chatroom_proto::user::v1::{
-    self as proto, BatchGetUsersRequest, BatchGetUsersResponse, GetUserRequest, GetUserResponse,
-    IssueServiceTokenRequest, IssueServiceTokenResponse, LoginRequest, LoginResponse, RegisterRequest,
-    RegisterResponse, user_service_server::UserService,
+    self as proto, BatchGetUsersRequest, BatchGetUsersResponse, CheckPictureRequest, CheckPictureResponse,
+    GetUserRequest, GetUserResponse, IssueServiceTokenRequest, IssueServiceTokenResponse, LoginRequest, LoginResponse,
+    RegisterRequest, RegisterResponse, user_service_server::UserService,
 };
 use tonic::{Request, Response, Status};
 
@@ -148,6 +148,15 @@ impl UserService for Service {
         let ids = decode_ids(&request.get_ref().ids)?;
         let users = self.store.users(&ids).await.map_err(Error::from)?;
         Ok(Response::new(BatchGetUsersResponse { users: users.into_iter().map(encode_user).collect() }))
+    }
+
+    async fn check_picture(
+        &self,
+        request: Request<CheckPictureRequest>,
+    ) -> Result<Response<CheckPictureResponse>, Status> {
+        self.verifier.service(&request)?;
+        let used = self.store.is_avatar(&request.get_ref().path).await.map_err(Error::from)?;
+        Ok(Response::new(CheckPictureResponse { used }))
     }
 
     async fn issue_service_token(

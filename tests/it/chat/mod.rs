@@ -1,5 +1,6 @@
 //! The chat over HTTP: who is in a group, what is said in it, and what everybody sees of that.
 
+mod conduct;
 mod conversation;
 mod documented;
 mod faults;
@@ -30,6 +31,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         conversation::scenarios(),
         faults::scenarios(),
         webhook::scenarios(),
+        conduct::scenarios(),
     ]
     .concat()
 }

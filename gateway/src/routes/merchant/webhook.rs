@@ -119,13 +119,13 @@ pub(super) async fn create(
     Ok(envelope::success(Webhook::from(&webhook)))
 }
 
-/// Whose webhooks to list.
+/// Which page is asked about.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct WhichPage {
     /// The page's id.
     #[param(pattern = "^[0-9a-f]{24}$", example = "64e2ee287afb0737f092ff9b")]
-    merchant: String,
+    pub(super) merchant: String,
 }
 
 /// List a page's webhooks, oldest first, and whether events arrive

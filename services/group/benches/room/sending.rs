@@ -6,7 +6,14 @@ use std::{
 };
 
 use chatroom_group::{Links, Store, config::Settings};
-use chatroom_kit::{bus::Bus, clock::Clock, ids::GroupId, link::Link, testing::Tokens};
+use chatroom_kit::{
+    bus::Bus,
+    clock::Clock,
+    ids::GroupId,
+    link::Link,
+    service_token::{ServiceSecret, ServiceTokens},
+    testing::Tokens,
+};
 use chatroom_proto::message::v1::{
     Content, SendMessageRequest, content::Content as Body, message_service_client::MessageServiceClient,
 };
@@ -19,7 +26,10 @@ pub(crate) async fn measure(engine: &str, store: &Store, senders: usize, seconds
     let (group, users) = group(store, senders).await;
     let tokens = Tokens::new(Clock::system());
     let nowhere = Link::Local(Routes::default());
-    let links = Links { merchant: nowhere.clone(), file: nowhere };
+    let (secret, clock) = (ServiceSecret::random(), Clock::system());
+    let service = ServiceTokens::follow("group", secret, nowhere.clone(), clock, CancellationToken::new());
+    let links =
+        Links { merchant: nowhere.clone(), file: nowhere.clone(), user: nowhere, tokens: service, moderation: None };
     let (verifier, stop) = (tokens.verifier(), CancellationToken::new());
     let routes = chatroom_group::start(
         store.clone(),

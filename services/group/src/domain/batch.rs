@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chatroom_kit::ids::UserId;
 use chrono::{DateTime, Utc};
 
-use super::{ClientId, Draft, Head, MessageId, Refusal, Reply, Role, Sender};
+use super::{ClientId, Draft, Head, Mentions, MessageId, Refusal, Reply, Role, Sender};
 
 /// What decides whether a member may speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,10 @@ pub struct Known {
     pub mentioned: HashSet<UserId>,
     /// The messages that are answered.
     pub replies: HashMap<MessageId, Reply>,
+    /// Which senders the other side of a private conversation has blocked.
+    pub silenced: HashSet<UserId>,
+    /// Who of the mentioned has blocked whom of the senders.
+    pub unheard: HashSet<(UserId, UserId)>,
     /// Which of the attached files have been thrown away.
     pub discarded: HashSet<String>,
 }
@@ -106,6 +110,9 @@ fn may_send(
     } else {
         let standing = standing.ok_or(head.kind.outsider())?;
         standing.may_speak(head, now)?;
+        if draft.sender.user().is_some_and(|user| known.silenced.contains(&user)) {
+            return Err(Refusal::Blocked);
+        }
         if draft.mentions.all && standing.role == Role::Member {
             return Err(Refusal::RoleTooLow);
         }
@@ -122,12 +129,23 @@ fn may_send(
     Ok(())
 }
 
+impl Known {
+    /// Whom a draft reaches with its mentions: not those who have blocked its sender, who does not learn of it.
+    pub fn heard(&self, draft: &Draft) -> Mentions {
+        let mut mentions = draft.mentions.clone();
+        if let Some(sender) = draft.sender.user() {
+            mentions.users.retain(|user| !self.unheard.contains(&(*user, sender)));
+        }
+        mentions
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chatroom_kit::ids::GroupId;
 
     use super::*;
-    use crate::domain::{Content, GroupKind, Mentions};
+    use crate::domain::{Content, GroupKind};
 
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
@@ -217,6 +235,20 @@ mod tests {
         let verdicts = |role| judge(&mut head(), &drafts, &known(&drafts, role), NOW);
         assert_eq!(verdicts(Role::Member), [Verdict::Refused(Refusal::RoleTooLow)]);
         assert!(matches!(verdicts(Role::Owner)[..], [Verdict::Accepted(_)]));
+    }
+
+    #[test]
+    fn who_is_blocked_is_not_heard() {
+        let (sender, blocker, other) = (UserId::new(), UserId::new(), UserId::new());
+        let mut drafts = [draft(sender, "a")];
+        drafts[0].mentions.users = vec![blocker, other];
+        let mut known = known(&drafts, Role::Member);
+        known.mentioned = HashSet::from([blocker, other]);
+        known.unheard = HashSet::from([(blocker, sender)]);
+        assert_eq!(known.heard(&drafts[0]).users, [other]);
+        assert!(matches!(judge(&mut head(), &drafts, &known, NOW)[..], [Verdict::Accepted(_)]));
+        known.silenced = HashSet::from([sender]);
+        assert_eq!(judge(&mut head(), &drafts, &known, NOW), [Verdict::Refused(Refusal::Blocked)]);
     }
 
     #[test]

@@ -176,6 +176,27 @@ impl Content {
         }
     }
 
+    /// The same with other words, which are not checked.
+    #[must_use]
+    pub fn with_words(&self, words: String) -> Self {
+        match self {
+            Self::Text(_) => Self::Text(words),
+            Self::System(_) => Self::System(words),
+            Self::Image(attachment) => Self::Image(Attachment { name: words, ..attachment.clone() }),
+            Self::File(attachment) => Self::File(Attachment { name: words, ..attachment.clone() }),
+        }
+    }
+
+    /// Checks what a sender says.
+    pub fn checked(self) -> Result<Self, Invalid> {
+        Ok(match self {
+            Self::Text(text) => Self::text(&text)?,
+            Self::System(text) => Self::system(&text)?,
+            Self::Image(attachment) => Self::Image(attachment.checked()?),
+            Self::File(attachment) => Self::File(attachment.checked()?),
+        })
+    }
+
     /// The words it can be found by.
     pub fn words(&self) -> &str {
         match self {

@@ -50,6 +50,15 @@ pub enum Refusal {
     /// What is attached is not there, or not the sender's to show.
     #[error("there is no such file")]
     FileNotFound,
+    /// The other side of a private conversation wants to hear nothing of the sender.
+    #[error("the other side has blocked the sender")]
+    Blocked,
+    /// The page does not want these words said.
+    #[error("the page does not want these words said")]
+    WordsRefused,
+    /// The external check refused it.
+    #[error("the external check refused it")]
+    ModerationRefused,
     /// Only text can be edited.
     #[error("only a text can be edited")]
     NotText,

@@ -1,14 +1,14 @@
 //! Finding words inside sentences, in any script: a text is indexed by every two characters that stand side by side,
 //! so a two-character Chinese word is found wherever it stands, without a dictionary.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::collections::HashSet;
 
 use chatroom_kit::{
     error::{Invalid, Problem},
     ids::GroupId,
 };
-use icu_casemap::CaseMapper;
-use icu_normalizer::ComposingNormalizerBorrowed;
+
+use super::plain::plain;
 
 /// How many characters a query may have.
 const QUERY_MAX: usize = 64;
@@ -52,20 +52,6 @@ impl Query {
 /// What `words` said in `group` can be found by.
 pub fn terms(group: GroupId, words: &str) -> Terms {
     bigrams(group, &plain(words))
-}
-
-/// A text without differences that nobody means when looking for it: width and composition (NFKC), case, blanks.
-fn plain(text: &str) -> String {
-    let normalised = ComposingNormalizerBorrowed::new_nfkc().normalize(text);
-    let folded: Cow<'_, str> = CaseMapper::new().fold_string(&normalised);
-    let mut plain = String::with_capacity(folded.len());
-    for word in folded.split_whitespace() {
-        if !plain.is_empty() {
-            plain.push(' ');
-        }
-        plain.push_str(word);
-    }
-    plain
 }
 
 fn bigrams(group: GroupId, plain: &str) -> Terms {

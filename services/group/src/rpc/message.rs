@@ -25,6 +25,7 @@ use crate::{
         Refusal, Sender,
     },
     error::Error,
+    moderate::Speaker,
     store::{Watched, WatchedGroup},
 };
 
@@ -46,8 +47,10 @@ impl MessageService for Service {
         let caller = self.verifier.caller(&request)?;
         let asked = mem::take(request.get_mut());
         let group = GroupId::parse("group", &asked.group)?;
-        let draft = draft(caller.id, asked)?;
-        self.must_show(&caller, group, &draft).await?;
+        let mut draft = draft(caller.id, asked)?;
+        if let Some(content) = self.admitted(&caller, group, &draft).await? {
+            draft.content = content;
+        }
         let sent = self.commits.send(group, draft).await?;
         Ok(Response::new(SendMessageResponse {
             message: Some(encode::message(sent.message)),
@@ -172,6 +175,10 @@ impl MessageService for Service {
         if !matches!(content, Content::Text(_)) {
             return Err(Invalid::new("content", Problem::Malformed).into());
         }
+        let content = match self.store.message(id).await.map_err(Error::from)? {
+            Some(message) => self.looked_at(&caller, message.group, &content).await?.unwrap_or(content),
+            None => content,
+        };
         let message = self.announced(self.store.edit(id, caller.id, &content, self.clock.now()).await?);
         Ok(Response::new(EditMessageResponse { message: Some(encode::message(message)) }))
     }
@@ -257,17 +264,21 @@ impl Events {
 }
 
 impl Service {
-    /// Refuses a file that the caller may not show, but for a message that was sent already: that is answered whatever
-    /// has become of its file since.
-    async fn must_show(&self, caller: &Caller, group: GroupId, draft: &Draft) -> Result<(), Error> {
-        let Some(attachment) = draft.content.attachment() else {
-            return Ok(());
-        };
-        let shown = self.uploads.must_be_shown_by(caller, &attachment.path, &self.store).await;
-        if shown.is_err() && self.store.is_sent(group, &draft.sender, &draft.client_id).await? {
-            return Ok(());
+    /// What is to be said in place of a draft's content, or why it may not be said. A message that was sent already is
+    /// answered whatever has become of its file, or of what its page wants said.
+    async fn admitted(&self, caller: &Caller, group: GroupId, draft: &Draft) -> Result<Option<Content>, Error> {
+        let admitted = self.looked_at(caller, group, &draft.content).await;
+        if admitted.is_err() && self.store.is_sent(group, &draft.sender, &draft.client_id).await? {
+            return Ok(None);
         }
-        shown
+        admitted
+    }
+
+    async fn looked_at(&self, caller: &Caller, group: GroupId, content: &Content) -> Result<Option<Content>, Error> {
+        if let Some(attachment) = content.attachment() {
+            self.uploads.must_be_shown_by(caller, &attachment.path, &self.store).await?;
+        }
+        self.moderator.check(Speaker { user: caller.id, group }, content).await
     }
 
     async fn events(&self, state: &WatchedGroup, after: i64, limit: i64) -> Result<Events, Error> {

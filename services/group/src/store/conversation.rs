@@ -11,7 +11,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use super::{
-    Store,
+    Store, far_future,
     row::{GroupRow, MemberRow, MessageRow, all, group_columns, json, member_columns, select_messages},
 };
 use crate::domain::{Conversation, ConversationCursor, Message, ReadCursor, unread};
@@ -119,10 +119,6 @@ impl Store {
         let messages: Vec<Message> = all(rows)?;
         Ok(messages.into_iter().map(|message| (message.group, message)).collect())
     }
-}
-
-fn far_future() -> DateTime<Utc> {
-    DateTime::from_timestamp(253_402_214_400, 0).unwrap_or(DateTime::UNIX_EPOCH)
 }
 
 /// A message's place among all groups.

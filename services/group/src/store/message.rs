@@ -1,5 +1,7 @@
 //! Taking messages back and editing them. The words a message is found by change with it, in the same transaction.
 
+use std::collections::HashSet;
+
 use chatroom_kit::{
     db::Transaction,
     ids::{GroupId, UserId},
@@ -58,8 +60,11 @@ impl Store {
         if let Some(refusal) = edit_refusal(&message, by, now) {
             return Err(refusal.into());
         }
-        // Editing is speaking: who is muted cannot.
+        // Editing is speaking: who is muted cannot, nor who is not to be heard.
         Standing { role: member.role, mute_until: member.mute_until }.may_speak(&locked.head, now)?;
+        if locked.head.kind == GroupKind::Service && locked.silenced_among(&HashSet::from([by])).await?.contains(&by) {
+            return Err(Refusal::Blocked.into());
+        }
         message.content = Some(content.clone());
         message.edited_at = Some(now);
         locked.update_message(&mut message).await?;

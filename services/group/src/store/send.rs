@@ -125,7 +125,9 @@ impl Locked {
         let mentioned: HashSet<UserId> = drafts.iter().flat_map(|draft| draft.mentions.users.iter().copied()).collect();
         if !mentioned.is_empty() {
             known.mentioned = self.members_among(&mentioned).await?;
+            known.unheard = self.unheard(&mentioned, drafts).await?;
         }
+        known.silenced = self.silenced(drafts).await?;
         let answered: HashSet<MessageId> = drafts.iter().filter_map(|draft| draft.reply_to).collect();
         if !answered.is_empty() {
             known.replies = self.replies_among(&answered).await?;
@@ -219,7 +221,7 @@ fn message(group: GroupId, draft: &Draft, seq: i64, known: &Known, now: DateTime
         kind: draft.content.kind(),
         content: Some(draft.content.clone()),
         reply_to: draft.reply_to.and_then(|id| known.replies.get(&id)).cloned(),
-        mentions: draft.mentions.clone(),
+        mentions: known.heard(draft),
         edited_at: None,
         version: 0,
         created_at: now,

@@ -88,11 +88,24 @@ impl Locked {
 
     /// Says that a message no longer shows its file, which is thrown away where it was the last.
     pub(super) async fn discard(&mut self, path: &str, seq: i64) -> Result<(), sqlx::Error> {
-        on!(&mut self.transaction, within connection => {
+        let shown = BTreeSet::from([(path.to_owned(), seq)]);
+        discard_all(&mut self.transaction, self.head.group, &shown, self.now).await
+    }
+}
+
+/// Says that messages of a group no longer show files, each of which is thrown away where that was its last use.
+pub(super) async fn discard_all(
+    transaction: &mut Transaction,
+    group: GroupId,
+    shown: &BTreeSet<(String, i64)>,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    on!(transaction, within connection => {
+        for (path, seq) in shown {
             // Waits for whoever begins or ends another use: what follows sees what they did.
             sqlx::query("update upload set path = path where path = $1").bind(path).execute(&mut *connection).await?;
             sqlx::query("delete from attachment where group_id = $1 and seq = $2")
-                .bind(self.head.group)
+                .bind(group)
                 .bind(seq)
                 .execute(&mut *connection)
                 .await?;
@@ -101,12 +114,12 @@ impl Locked {
                 where path = $1 and discarded_at is null and not exists (select 1 from attachment where path = $1)",
             )
             .bind(path)
-            .bind(self.now)
+            .bind(now)
             .execute(&mut *connection)
-            .await
-            .map(drop)
-        })
-    }
+            .await?;
+        }
+        Ok(())
+    })
 }
 
 impl Store {
@@ -151,6 +164,13 @@ impl Store {
         now: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<Discarded>, sqlx::Error> {
+        // Only looked at, mostly: on SQLite a transaction that writes would keep others from it.
+        let any: bool = on!(&self.db, read pool => {
+            sqlx::query_scalar("select exists (select 1 from upload where next_at <= $1)").bind(now).fetch_one(pool).await
+        })?;
+        if !any {
+            return Ok(Vec::new());
+        }
         let mut transaction = self.db.begin().await?;
         let due = transaction.sql(
             "select path from upload where next_at <= $1 order by next_at limit $2",

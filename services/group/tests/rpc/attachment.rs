@@ -1,5 +1,7 @@
 //! Whose files a message may show, and what becomes of them.
 
+use std::time::Duration;
+
 use chatroom_kit::{ids::UserId, on_both_engines};
 use chatroom_proto::message::v1::{
     Attachment, Content, Message, RecallMessageRequest, SendMessageRequest, SendMessageResponse,
@@ -7,13 +9,15 @@ use chatroom_proto::message::v1::{
 };
 use tonic::Status;
 
-use crate::world::{World, as_user, open, outcome, send_request};
+use crate::world::{World, as_user, open, outcome, send_request, until};
 
 on_both_engines!(
     one_shows_what_one_has_uploaded,
     what_a_group_shows_can_be_passed_on_by_its_members,
     a_file_that_was_recalled_cannot_be_sent_again,
     without_the_file_service_nothing_new_is_shown,
+    what_was_recalled_is_deleted,
+    what_cannot_be_deleted_yet_is_deleted_later,
 );
 
 pub(crate) async fn show(
@@ -88,4 +92,35 @@ async fn without_the_file_service_nothing_new_is_shown(world: World) {
     assert!(show(&world, &group, member, "a", &known).await.unwrap().duplicate);
     world.files.set_away(false);
     assert_eq!(outcome(&show(&world, &group, member, "b", &fresh).await), "ok");
+}
+
+async fn what_was_recalled_is_deleted(world: World) {
+    let (owner, member) = (UserId::new(), UserId::new());
+    let group = group(&world, owner, member).await;
+    let (path, picture) = (world.files.upload(member), world.files.upload(member));
+    world.people.show(&picture);
+    for (number, path) in [&path, &picture].into_iter().enumerate() {
+        let sent = show(&world, &group, member, &number.to_string(), path).await.unwrap();
+        recall(&world, member, sent.message).await;
+    }
+    until("the file is gone", async || !world.files.has(&path)).await;
+    assert!(world.files.has(&picture));
+    // One who has another picture now needs the old one no more.
+    world.people.show("");
+    world.advance(Duration::from_hours(25), async || !world.files.has(&picture)).await;
+}
+
+async fn what_cannot_be_deleted_yet_is_deleted_later(world: World) {
+    let (owner, member) = (UserId::new(), UserId::new());
+    let group = group(&world, owner, member).await;
+    let path = world.files.upload(member);
+    let sent = show(&world, &group, member, "a", &path).await.unwrap();
+    world.files.set_away(true);
+    recall(&world, member, sent.message).await;
+    until("it was tried", async || world.files.refused() > 0).await;
+    assert!(world.files.has(&path));
+    // Another replica, as after a crash, finds it in the database.
+    let _replica = world.replica().await;
+    world.files.set_away(false);
+    world.advance(Duration::from_mins(2), async || !world.files.has(&path)).await;
 }

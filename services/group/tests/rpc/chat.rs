@@ -98,6 +98,8 @@ async fn concurrent_senders_through_several_replicas_leave_no_hole(world: World)
 
 async fn a_caller_who_goes_away_cancels_nothing(world: World) {
     let (group, _, member) = group(&world).await;
+    // What its page wants said is known from here on: the next message waits for nothing but its turn.
+    world.say(&group, member, "first", "你好").await;
     let mut client = world.messages.clone();
     let request = as_user(&world, member, send_request(&group, "a", "你好"));
     let mut call = Box::pin(client.send_message(request));

@@ -22,12 +22,13 @@ use tonic::{Code, Request, Response, Status, Streaming, service::Routes};
 pub(crate) struct Files {
     owners: Arc<Mutex<HashMap<String, UserId>>>,
     away: Arc<AtomicBool>,
+    refused: Arc<AtomicU32>,
     verifier: Verifier,
 }
 
 impl Files {
     pub(crate) fn new(verifier: Verifier) -> Self {
-        Self { owners: Arc::default(), away: Arc::default(), verifier }
+        Self { owners: Arc::default(), away: Arc::default(), refused: Arc::default(), verifier }
     }
 
     pub(crate) fn link(&self) -> Link {
@@ -42,6 +43,16 @@ impl Files {
         format!("/upload/{name}")
     }
 
+    /// Whether the file is there still.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.owners.lock().unwrap().contains_key(path.strip_prefix("/upload/").unwrap())
+    }
+
+    /// How often it was asked while the store was away.
+    pub(crate) fn refused(&self) -> u32 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// Lets the store behind the service go away, or come back.
     pub(crate) fn set_away(&self, away: bool) {
         self.away.store(away, Ordering::Relaxed);
@@ -49,6 +60,7 @@ impl Files {
 
     fn must_be_there(&self) -> Result<(), Status> {
         if self.away.load(Ordering::Relaxed) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(status(Code::Unavailable, "STORAGE_UNAVAILABLE", "the object store failed"));
         }
         Ok(())

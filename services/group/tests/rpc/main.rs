@@ -3,11 +3,15 @@
 
 mod attachment;
 mod chat;
+mod checker;
+mod conduct;
 mod contact;
 mod files;
 mod hints;
 mod matrix;
 mod pages;
+mod people;
 mod receiver;
+mod served;
 mod webhook;
 mod world;

@@ -13,72 +13,80 @@ use chatroom_kit::{
     clock::Clock,
     ids::{MerchantId, UserId},
     link::Link,
+    service_token::{ServiceSecret, ServiceTokens},
     testing::{FreshDatabase, Tokens},
 };
 use chatroom_proto::{
+    conduct::v1::conduct_service_client::ConductServiceClient,
     group::v1::{CreateGroupRequest, JoinGroupRequest, group_service_client::GroupServiceClient},
-    merchant::v1::{
-        CreateMerchantRequest, CreateMerchantResponse, GetMerchantRequest, GetMerchantResponse,
-        IssueActivationCodesRequest, IssueActivationCodesResponse, JoinMerchantRequest, JoinMerchantResponse,
-        ListMembershipsRequest, ListMembershipsResponse, Merchant, SetServingRequest, SetServingResponse,
-        merchant_service_server::{MerchantService, MerchantServiceServer},
-    },
+    merchant::v1::{CheckPictureRequest, CheckPictureResponse, GetMerchantRequest, GetMerchantResponse, Merchant},
     message::v1::{
         Content, Message, SendMessageRequest, content::Content as Body, message_service_client::MessageServiceClient,
     },
     webhook::v1::webhook_service_client::WebhookServiceClient,
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, Response, Status, service::Routes};
+use tonic::{Code, Request, Status};
 
-use crate::files::Files;
+use crate::{checker::Checker, files::Files, people::People, served::Served};
 
 /// The service under test.
 pub(crate) struct World {
     pub(crate) groups: GroupServiceClient<Link>,
     pub(crate) messages: MessageServiceClient<Link>,
     pub(crate) webhooks: WebhookServiceClient<Link>,
+    pub(crate) conduct: ConductServiceClient<Link>,
     pub(crate) bus: Bus,
     pub(crate) clock: Clock,
-    pub(crate) tokens: Tokens,
+    pub(crate) tokens: Arc<Tokens>,
     pub(crate) pages: Pages,
     pub(crate) files: Files,
-    pub(crate) database: FreshDatabase,
+    pub(crate) people: People,
+    pub(crate) database: Arc<FreshDatabase>,
 }
 
 pub(crate) async fn open(database: FreshDatabase) -> World {
     let clock = Clock::standing_at(Clock::system().now());
-    let tokens = Tokens::new(clock.clone());
-    let pages = Pages { records: Arc::default(), verifier: tokens.verifier() };
-    let files = Files::new(tokens.verifier());
-    let bus = Bus::local();
-    let group = replica(&database, &pages, &files, &bus, &tokens, &clock).await;
-    World {
-        groups: GroupServiceClient::new(group.clone()),
-        messages: MessageServiceClient::new(group.clone()),
-        webhooks: WebhookServiceClient::new(group),
-        bus,
-        clock,
-        tokens,
-        pages,
-        files,
-        database,
-    }
+    let tokens = Arc::new(Tokens::new(clock.clone()));
+    let around = Around {
+        pages: Pages { records: Arc::default(), verifier: tokens.verifier() },
+        files: Files::new(tokens.verifier()),
+        people: People::new(tokens.clone()),
+        bus: Bus::local(),
+    };
+    let settings = Settings { webhook_allow_private: true, ..Settings::default() };
+    let group = replica(&database, &around, &tokens, &clock, None, settings).await;
+    World::of(database.into(), around, tokens, clock, group)
+}
+
+/// What stands around the service under test.
+#[derive(Clone)]
+struct Around {
+    pages: Pages,
+    files: Files,
+    people: People,
+    bus: Bus,
 }
 
 async fn replica(
     database: &FreshDatabase,
-    pages: &Pages,
-    files: &Files,
-    bus: &Bus,
+    around: &Around,
     tokens: &Tokens,
     clock: &Clock,
+    checker: Option<&Checker>,
+    settings: Settings,
 ) -> Link {
     let store = Store::open(&database.url, 8).await.expect("the store opens");
-    let links =
-        Links { merchant: Link::Local(Routes::new(MerchantServiceServer::new(pages.clone()))), file: files.link() };
-    let settings = Settings { webhook_allow_private: true, ..Settings::default() };
-    let (bus, verifier, clock, stop) = (bus.clone(), tokens.verifier(), clock.clone(), CancellationToken::new());
+    let (user, stop) = (around.people.link(), CancellationToken::new());
+    let service = ServiceTokens::follow("group", ServiceSecret::random(), user.clone(), clock.clone(), stop.clone());
+    let links = Links {
+        merchant: around.pages.link(),
+        file: around.files.link(),
+        user,
+        tokens: service,
+        moderation: checker.map(Checker::link),
+    };
+    let (bus, verifier, clock, stop) = (around.bus.clone(), tokens.verifier(), clock.clone(), CancellationToken::new());
     Link::Local(chatroom_group::start(store, links, bus, verifier, clock, settings, stop).expect("it can be started"))
 }
 
@@ -129,10 +137,48 @@ impl World {
         }
     }
 
+    fn of(database: Arc<FreshDatabase>, around: Around, tokens: Arc<Tokens>, clock: Clock, group: Link) -> Self {
+        let Around { pages, files, people, bus } = around;
+        Self {
+            groups: GroupServiceClient::new(group.clone()),
+            messages: MessageServiceClient::new(group.clone()),
+            webhooks: WebhookServiceClient::new(group.clone()),
+            conduct: ConductServiceClient::new(group),
+            bus,
+            clock,
+            tokens,
+            pages,
+            files,
+            people,
+            database,
+        }
+    }
+
+    fn around(&self) -> Around {
+        let (pages, files) = (self.pages.clone(), self.files.clone());
+        Around { pages, files, people: self.people.clone(), bus: self.bus.clone() }
+    }
+
     /// Another replica of the service on the same database and bus.
     pub(crate) async fn replica(&self) -> MessageServiceClient<Link> {
-        let replica = replica(&self.database, &self.pages, &self.files, &self.bus, &self.tokens, &self.clock);
-        MessageServiceClient::new(replica.await)
+        let settings = Settings { webhook_allow_private: true, ..Settings::default() };
+        let around = self.around();
+        let replica = replica(&self.database, &around, &self.tokens, &self.clock, None, settings).await;
+        MessageServiceClient::new(replica)
+    }
+
+    /// The same world, with a replica of other settings that asks `checker`.
+    pub(crate) async fn checked_by(&self, checker: &Checker, settings: Settings) -> Self {
+        let around = self.around();
+        let group = replica(&self.database, &around, &self.tokens, &self.clock, Some(checker), settings).await;
+        Self::of(self.database.clone(), around, self.tokens.clone(), self.clock.clone(), group)
+    }
+
+    /// A new administrator and their token.
+    pub(crate) fn administrator(&self) -> (String, UserId) {
+        let user = UserId::new();
+        self.people.promote(user);
+        (self.tokens.administrator(user), user)
     }
 
     /// A new group of a page, by the page's creator.
@@ -185,6 +231,26 @@ struct Page {
 }
 
 impl Pages {
+    pub(crate) fn link(&self) -> Link {
+        let pages = self.clone();
+        Served::default()
+            .call("/chatroom.merchant.v1.MerchantService/GetMerchant", move |request| pages.get(&request))
+            .call("/chatroom.merchant.v1.MerchantService/CheckPicture", |_: Request<CheckPictureRequest>| {
+                Ok(CheckPictureResponse { used: false })
+            })
+            .link()
+    }
+
+    fn get(&self, request: &Request<GetMerchantRequest>) -> Result<GetMerchantResponse, Status> {
+        let caller = self.verifier.caller(request)?;
+        let records = self.records.lock().unwrap();
+        let page = records.get(&request.get_ref().id).ok_or_else(|| {
+            chatroom_kit::error::status(Code::NotFound, "MERCHANT_NOT_FOUND", "there is no such merchant page")
+        })?;
+        let joined = page.members.contains(&caller.id);
+        Ok(GetMerchantResponse { merchant: Some(page.merchant.clone()), joined })
+    }
+
     /// A new page that its creator and its customer-service user have joined.
     pub(crate) fn open(&self, creator: UserId, customer: UserId) -> MerchantId {
         let id = MerchantId::new();
@@ -207,50 +273,5 @@ impl Pages {
 
     pub(crate) fn serve(&self, merchant: MerchantId) {
         self.records.lock().unwrap().get_mut(&merchant.to_string()).unwrap().merchant.serving = true;
-    }
-}
-
-#[tonic::async_trait]
-impl MerchantService for Pages {
-    async fn get_merchant(
-        &self,
-        request: Request<GetMerchantRequest>,
-    ) -> Result<Response<GetMerchantResponse>, Status> {
-        let caller = self.verifier.caller(&request)?;
-        let records = self.records.lock().unwrap();
-        let page = records.get(&request.get_ref().id).ok_or_else(|| {
-            chatroom_kit::error::status(Code::NotFound, "MERCHANT_NOT_FOUND", "there is no such merchant page")
-        })?;
-        let joined = page.members.contains(&caller.id);
-        Ok(Response::new(GetMerchantResponse { merchant: Some(page.merchant.clone()), joined }))
-    }
-
-    async fn create_merchant(
-        &self,
-        _: Request<CreateMerchantRequest>,
-    ) -> Result<Response<CreateMerchantResponse>, Status> {
-        Err(Status::unimplemented("not asked"))
-    }
-
-    async fn join_merchant(&self, _: Request<JoinMerchantRequest>) -> Result<Response<JoinMerchantResponse>, Status> {
-        Err(Status::unimplemented("not asked"))
-    }
-
-    async fn list_memberships(
-        &self,
-        _: Request<ListMembershipsRequest>,
-    ) -> Result<Response<ListMembershipsResponse>, Status> {
-        Err(Status::unimplemented("not asked"))
-    }
-
-    async fn set_serving(&self, _: Request<SetServingRequest>) -> Result<Response<SetServingResponse>, Status> {
-        Err(Status::unimplemented("not asked"))
-    }
-
-    async fn issue_activation_codes(
-        &self,
-        _: Request<IssueActivationCodesRequest>,
-    ) -> Result<Response<IssueActivationCodesResponse>, Status> {
-        Err(Status::unimplemented("not asked"))
     }
 }

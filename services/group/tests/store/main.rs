@@ -9,6 +9,7 @@ mod member;
 mod message;
 mod order;
 mod read;
+mod retention;
 mod search;
 mod send;
 mod upload;

@@ -47,13 +47,22 @@ impl Tokens {
 
     /// A user's token, good for an hour.
     pub fn user(&self, id: UserId) -> String {
+        self.user_with_role(id, 0)
+    }
+
+    /// An administrator's token, good for an hour.
+    pub fn administrator(&self, id: UserId) -> String {
+        self.user_with_role(id, 1)
+    }
+
+    fn user_with_role(&self, id: UserId, role: u8) -> String {
         let now = self.clock.now().timestamp();
         self.sign(&Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             sub: id.to_string(),
             username: "someone".to_owned(),
-            role: 0,
+            role,
             iat: now,
             exp: now + TTL,
             jti: "test".to_owned(),

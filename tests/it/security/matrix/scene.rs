@@ -57,6 +57,8 @@ struct Place {
     message: Value,
     /// A webhook of the page.
     webhook: Value,
+    /// A report to the page's creator.
+    report: Value,
     /// Members of the group on whom others act: one for the creator, one for everybody else.
     targets: [String; 2],
 }
@@ -117,6 +119,10 @@ impl Scene {
         self.place(target).map_or(json!(NOBODY), |place| place.webhook.clone())
     }
 
+    pub(super) fn report(&self, target: Target) -> Value {
+        self.place(target).map_or(json!(NOBODY), |place| place.report.clone())
+    }
+
     /// On whom `caller` acts: nobody who was acted upon by another.
     pub(super) fn other(&self, caller: Caller, target: Target) -> &str {
         let index = usize::from(caller != Caller::Creator);
@@ -143,8 +149,10 @@ impl Place {
         let file = file.as_str().expect("a path is text").to_owned();
         let webhook = json!({"merchant": page, "url": WEBHOOK, "secret": "0123456789abcdef0123"});
         let webhook = owner.client.post("/h5/merchant/webhook", &webhook).await.ok().data()["_id"].take();
+        let report = json!({"user": targets[0].id, "merchant": page, "reason": "广告"});
+        let report = speaker.client.post("/h5/report", &report).await.ok().data()["_id"].take();
         let targets = targets.map(|user| user.id);
-        Self { page, customer: customer.id.clone(), file, group, message, webhook, targets }
+        Self { page, customer: customer.id.clone(), file, group, message, webhook, report, targets }
     }
 }
 
