@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --release --workspace --bins --locked
 
+. tests/nats.sh
+install_nats
+
 . tests/postgres.sh
 start_postgres
 

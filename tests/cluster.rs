@@ -11,6 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
+    nats::Nats,
     postgres,
     process::{self, Environment, Process},
     store::Store,
@@ -122,6 +123,7 @@ impl Builder {
             announced: self.announced,
             ended: Vec::new(),
             store: None,
+            nats: None,
             place,
         };
         match self.shape {
@@ -146,6 +148,7 @@ pub struct Cluster {
     /// The logs of processes that are gone.
     ended: Vec<(&'static str, Vec<String>)>,
     store: Option<Store>,
+    nats: Option<Nats>,
     place: TempDir,
 }
 
@@ -181,8 +184,7 @@ impl Cluster {
             assert!(made.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&made.stderr));
         }
         self.set("CHATROOM_JWKS_FILE", keys.join("jwks.json").display().to_string());
-        // The bus carries hints only: nothing that a scenario promises without one of its own depends on it.
-        self.settings.entry("CHATROOM_NATS_URL").or_insert_with(|| "nats://127.0.0.1:4222".to_owned());
+        let nats = Nats::start();
         let store = Store::start(&self.place.path().join("objects")).await;
         for part in DISTRIBUTED {
             let mut own = Environment::new();
@@ -197,6 +199,9 @@ impl Cluster {
                 let secret = keys.join(format!("{service}.secret"));
                 own.insert("CHATROOM_SERVICE_SECRET_FILE", secret.display().to_string());
             }
+            if let Some(user) = part.service_name() {
+                own.insert("CHATROOM_NATS_URL", nats.url(user));
+            }
             if part == Part::File {
                 own.extend(store.environment().clone());
             }
@@ -204,6 +209,7 @@ impl Cluster {
             self.launch(part);
         }
         self.store = Some(store);
+        self.nats = Some(nats);
     }
 
     fn set(&mut self, name: &'static str, value: String) {
@@ -292,6 +298,11 @@ impl Cluster {
     /// Starts a part that was killed or taken, on the address it had.
     pub fn restart(&mut self, part: Part) {
         self.launch(part);
+    }
+
+    /// The bus between the processes of a distributed cluster.
+    pub fn nats(&mut self) -> &mut Nats {
+        self.nats.as_mut().expect("the cluster has several processes")
     }
 
     /// Where the records of a standalone process lie.

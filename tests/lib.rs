@@ -6,13 +6,16 @@
     reason = "a harness that cannot go on has nothing better to do than to fail its test with a sentence"
 )]
 
+pub mod chat_client;
 pub mod client;
 pub mod cluster;
+pub mod nats;
 pub mod past;
 pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod records;
+pub mod socket;
 pub mod store;
 
 pub use client::Client;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test, on both shapes and both databases, on Debian or Ubuntu with a Rust toolchain. Installs what is missing
-# by apt-get, and starts a PostgreSQL server of its own unless CHATROOM_TEST_POSTGRES_URL names one.
+# by apt-get, and a NATS server into target/tools; starts a PostgreSQL server of its own unless
+# CHATROOM_TEST_POSTGRES_URL names one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +15,9 @@ if [ "${#missing[@]}" -gt 0 ]; then
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
+
+. tests/nats.sh
+install_nats
 
 . tests/postgres.sh
 # The server is thrown away: what it would lose in a power cut does not matter.

@@ -11,8 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Set already for the chat that is to come; until then the binaries leave it unread.
-AHEAD = {"CHATROOM_NATS_URL", "CHATROOM_SERVICE_SECRET_FILE"}
+# Set already for the group service, which is to delete files with it; until then it leaves it unread.
+AHEAD = {"CHATROOM_SERVICE_SECRET_FILE"}
 
 STRUCT = re.compile(r"^pub(?:\(crate\))? struct (\w+) \{(.*?)^\}", re.DOTALL | re.MULTILINE)
 ARGUMENT = re.compile(r"#\[arg\(((?:(?!\)\]).)*)\)\]\s*pub(?:\(crate\))? \w+: ([\w:<>]+)", re.DOTALL)

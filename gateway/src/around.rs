@@ -117,7 +117,7 @@ impl Around {
 }
 
 /// A new id. A client's own is not taken: it could carry anything into the log.
-fn request_id() -> HeaderValue {
+pub(crate) fn request_id() -> HeaderValue {
     // 32 hex digits are a header's value.
     HeaderValue::try_from(format!("{:032x}", rand::random::<u128>())).unwrap_or(HeaderValue::from_static("none"))
 }

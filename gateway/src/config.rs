@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroU32, str::FromStr};
 
 use chatroom_kit::{
-    config::{AdminConfig, JwksConfig, TelemetryConfig},
+    config::{AdminConfig, BusConfig, JwksConfig, ServiceSecretConfig, TelemetryConfig},
     tls::TlsConfig,
 };
 use clap::{Args, Parser};
@@ -54,6 +54,12 @@ pub struct Config {
         default_value = "http://127.0.0.1:50054"
     )]
     pub file_url: Vec<Uri>,
+    /// The bus.
+    #[command(flatten)]
+    pub bus: BusConfig,
+    /// What the gateway proves itself with.
+    #[command(flatten)]
+    pub service_secret: ServiceSecretConfig,
     /// The public keys.
     #[command(flatten)]
     pub jwks: JwksConfig,

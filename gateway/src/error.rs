@@ -52,6 +52,7 @@ static TABLE: &[Row] = &[
     row("WORDS_REFUSED", StatusCode::FORBIDDEN, "消息含有该商页不允许的内容"),
     row("MODERATION_REFUSED", StatusCode::FORBIDDEN, "消息未通过审核"),
     row("ACTIVATION_CODE_INVALID", StatusCode::FORBIDDEN, "激活码无效"),
+    row("ORIGIN_NOT_ALLOWED", StatusCode::FORBIDDEN, "不允许来自该页面的连接"),
     row("NOT_FOUND", StatusCode::NOT_FOUND, "请求的地址不存在"),
     row("USER_NOT_FOUND", StatusCode::NOT_FOUND, "用户不存在"),
     row("CUSTOMER_NOT_FOUND", StatusCode::NOT_FOUND, "客服用户不存在"),
@@ -80,6 +81,7 @@ static TABLE: &[Row] = &[
     row("FILE_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, "文件过大"),
     row("UNSUPPORTED_FILE_TYPE", StatusCode::UNSUPPORTED_MEDIA_TYPE, "不支持这种文件类型"),
     row("RANGE_NOT_SATISFIABLE", StatusCode::RANGE_NOT_SATISFIABLE, "请求的范围超出了文件大小"),
+    row("UPGRADE_REQUIRED", StatusCode::UPGRADE_REQUIRED, "该地址只接受 WebSocket 连接"),
     row("RATE_LIMITED", StatusCode::TOO_MANY_REQUESTS, "操作过于频繁，请稍后再试"),
     row("TOO_MANY_ATTEMPTS", StatusCode::TOO_MANY_REQUESTS, "登录失败次数过多，请稍后再试"),
     row("DAILY_VOLUME_EXCEEDED", StatusCode::TOO_MANY_REQUESTS, "今天的上传总量已达上限，请明天再试"),
@@ -104,6 +106,12 @@ pub(crate) const RATE_LIMITED: &str = "RATE_LIMITED";
 pub(crate) const OVERLOADED: &str = "OVERLOADED";
 /// The process is about to end.
 pub(crate) const DRAINING: &str = "DRAINING";
+/// A page of another origin asks for a WebSocket.
+pub(crate) const ORIGIN_NOT_ALLOWED: &str = "ORIGIN_NOT_ALLOWED";
+/// The address speaks WebSocket, and the request does not.
+pub(crate) const UPGRADE_REQUIRED: &str = "UPGRADE_REQUIRED";
+/// The caller is not in the group.
+pub(crate) const NOT_GROUP_MEMBER: &str = "NOT_GROUP_MEMBER";
 /// There is no such file.
 pub(crate) const FILE_NOT_FOUND: &str = "FILE_NOT_FOUND";
 /// The file has none of the bytes that were asked for.
@@ -268,11 +276,15 @@ pub(crate) struct Refused(pub(crate) &'static str);
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = envelope::answer(self.row.status, self.json());
-        if let Some(after) = self.retry_after.or_else(|| self.passes().then_some(RETRY_SOON)) {
+        if let Some(after) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, seconds(after).into());
         }
         if let Some(content_range) = self.content_range {
             response.headers_mut().insert(header::CONTENT_RANGE, content_range);
+        }
+        if self.row.status == StatusCode::UPGRADE_REQUIRED {
+            response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         response.extensions_mut().insert(Refused(self.row.reason));
         response
@@ -282,8 +294,27 @@ impl IntoResponse for Refusal {
 impl Refusal {
     /// Its envelope.
     pub(crate) fn json(&self) -> Vec<u8> {
-        let sentence = self.sentence.as_deref().unwrap_or(self.row.sentence);
-        envelope::refusal(self.row.status, sentence, self.row.reason)
+        envelope::refusal(self.row.status, self.sentence(), self.row.reason)
+    }
+
+    /// Its HTTP status.
+    pub(crate) fn code(&self) -> u16 {
+        self.row.status.as_u16()
+    }
+
+    /// For a program to match.
+    pub(crate) fn reason(&self) -> &'static str {
+        self.row.reason
+    }
+
+    /// For a user to read.
+    pub(crate) fn sentence(&self) -> &str {
+        self.sentence.as_deref().unwrap_or(self.row.sentence)
+    }
+
+    /// When the same may be tried again, where it may.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after.or_else(|| self.passes().then_some(RETRY_SOON))
     }
 
     /// Whether the same request may be served in a while.

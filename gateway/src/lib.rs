@@ -17,6 +17,7 @@ mod multipart;
 mod openapi;
 mod places;
 mod query;
+mod realtime;
 mod routes;
 mod serve;
 mod state;
@@ -24,7 +25,7 @@ mod value;
 
 use std::sync::Arc;
 
-use chatroom_kit::{auth::Verifier, link::Link};
+use chatroom_kit::{auth::Verifier, bus::Bus, link::Link, service_token::ServiceTokens};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -42,13 +43,17 @@ pub struct Gateway {
     pub group: Link,
     /// The way to the file service.
     pub file: Link,
+    /// The way hints come from the group service, and between gateways.
+    pub bus: Bus,
+    /// What the gateway calls with where no user stands behind a call.
+    pub service_tokens: ServiceTokens,
     /// What verifies the callers' tokens.
     pub verifier: Verifier,
     /// The rules.
     pub settings: config::Settings,
 }
 
-/// Serves HTTP until `stop`, then lets the requests under way end, for a while.
+/// Serves HTTP and WebSockets until `stop`, then lets the requests under way end and closes the sockets, for a while.
 pub async fn serve(listener: TcpListener, gateway: Gateway, stop: CancellationToken) -> anyhow::Result<()> {
     serve_with(listener, gateway, Patience::default(), stop).await
 }
@@ -68,6 +73,7 @@ pub async fn serve_with(
         async move { app.limits.keep_small(stop).await }
     });
     let router = routes::router(&app, &settings.cors_origins, patience.budget)?;
-    serve::run(listener, router, Seats::new(&settings), patience, stop).await;
+    let serving = serve::run(listener, router, Seats::new(&settings), patience, stop);
+    tokio::join!(serving, app.hub.drain(patience.drain));
     Ok(())
 }

@@ -33,6 +33,11 @@ impl Limits {
         }
     }
 
+    /// Counts a write of `user`'s.
+    pub(crate) fn write(&self, user: &UserId) -> Result<(), Refusal> {
+        self.writes.check(user)
+    }
+
     /// Forgets, until `stop`, whoever has not used any of a limit lately.
     pub(crate) async fn keep_small(&self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(FORGET_EVERY)).await.is_some() {
@@ -72,7 +77,7 @@ impl FromRequestParts<App> for Writer {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
         let caller = SignedIn::from_request_parts(parts, app).await?;
-        app.limits.writes.check(&caller.id)?;
+        app.limits.write(&caller.id)?;
         Ok(Self(caller))
     }
 }

@@ -3,7 +3,16 @@
 use std::process::ExitCode;
 
 use chatroom_gateway::{Gateway, config::Config};
-use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, link::Link, telemetry, tls::Tls};
+use chatroom_kit::{
+    auth::Verifier,
+    bus::Bus,
+    clock::Clock,
+    config, lifecycle,
+    link::Link,
+    service_token::{ServiceSecret, ServiceTokens},
+    telemetry,
+    tls::Tls,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -13,10 +22,15 @@ async fn main() -> ExitCode {
 async fn try_main(config: Config) -> anyhow::Result<()> {
     let telemetry = telemetry::start("chatroom-gateway", &config.telemetry)?;
     let stop = lifecycle::stop_on_signals()?;
-    let verifier = Verifier::from_file(&config.jwks.jwks_file, Clock::system(), stop.clone()).await?;
+    let clock = Clock::system();
+    let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
+    let secret = ServiceSecret::from_file(&config.service_secret.service_secret_file)?;
     let tls = Tls::open(&config.tls, stop.clone()).await?;
+    let user = Link::connect(&config.user_url, tls.as_ref())?;
     let gateway = Gateway {
-        user: Link::connect(&config.user_url, tls.as_ref())?,
+        bus: Bus::connect("chatroom-gateway", &config.bus).await?,
+        service_tokens: ServiceTokens::follow("gateway", secret, user.clone(), clock, stop.clone()),
+        user,
         merchant: Link::connect(&config.merchant_url, tls.as_ref())?,
         group: Link::connect(&config.group_url, tls.as_ref())?,
         file: Link::connect(&config.file_url, tls.as_ref())?,

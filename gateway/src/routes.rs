@@ -10,6 +10,7 @@ mod keys;
 mod merchant;
 mod message;
 mod report;
+mod socket;
 mod upload;
 mod user;
 
@@ -44,6 +45,7 @@ pub(crate) fn router(app: &App, origins: &Origins, budget: Duration) -> anyhow::
         .merge(message::routes())
         .merge(block::routes())
         .merge(report::routes())
+        .merge(socket::routes())
         .merge(upload::routes())
         .merge(download::routes())
         .merge(keys::routes())

@@ -11,6 +11,7 @@ mod pace;
 mod refuse;
 mod seats;
 mod socket;
+mod upgrade;
 mod watch;
 
 use std::{io, sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use self::{connection::Connection, socket::Socket, watch::Watch};
 
 pub(crate) use seats::Seats;
+pub(crate) use upgrade::TakenOver;
 
 /// How long to wait where a connection cannot be accepted: out of file descriptors, most likely, and others must end
 /// first.

@@ -12,7 +12,10 @@ use chatroom_proto::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Gateway, address::TrustedProxies, chat::directory::Directory, limit::Limits, places::Places};
+use crate::{
+    Gateway, address::TrustedProxies, chat::directory::Directory, config::Origins, limit::Limits, places::Places,
+    realtime::Hub,
+};
 
 /// What every handler works with. Clones share it.
 pub(crate) type App = Arc<Shared>;
@@ -30,7 +33,9 @@ pub(crate) struct Shared {
     pub(crate) file_link: Link,
     file: FileServiceClient<Link>,
     /// Who the people of the chat are.
-    pub(crate) directory: Directory,
+    pub(crate) directory: Arc<Directory>,
+    /// Who is connected, and what they are told.
+    pub(crate) hub: Arc<Hub>,
     /// What verifies the callers' tokens.
     pub(crate) verifier: Verifier,
     /// The standing limits.
@@ -39,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) downloads: Places,
     /// Whose word about a client's address counts.
     pub(crate) trusted_proxies: TrustedProxies,
+    /// The web origins whose pages may open a socket.
+    pub(crate) origins: Origins,
     /// Fires when the process is about to end.
     pub(crate) stop: CancellationToken,
 }
@@ -46,8 +53,18 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(gateway: Gateway, stop: CancellationToken) -> Self {
         let user = UserServiceClient::new(gateway.user);
+        let directory = Arc::new(Directory::new(user.clone()));
+        let hub = Hub::start(
+            gateway.group.clone(),
+            gateway.service_tokens,
+            directory.clone(),
+            gateway.bus,
+            gateway.verifier.clone(),
+            stop.clone(),
+        );
         Self {
-            directory: Directory::new(user.clone()),
+            directory,
+            hub,
             user,
             merchant: MerchantServiceClient::new(gateway.merchant),
             // The group service speaks several contracts.
@@ -62,6 +79,7 @@ impl Shared {
             limits: Limits::new(&gateway.settings),
             downloads: Places::new(gateway.settings.max_downloads, gateway.settings.max_downloads_per_address),
             trusted_proxies: gateway.settings.trusted_proxies,
+            origins: gateway.settings.cors_origins,
             stop,
         }
     }

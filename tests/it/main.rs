@@ -14,6 +14,7 @@ mod idempotency;
 mod kills;
 mod merchant;
 mod operation;
+mod realtime;
 mod rules;
 mod security;
 mod services;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         group::scenarios(),
         files::scenarios(),
         chat::scenarios(),
+        realtime::scenarios(),
         idempotency::scenarios(),
         security::scenarios(),
         services::scenarios(),

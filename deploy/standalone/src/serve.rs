@@ -74,9 +74,13 @@ async fn build(
     let tokens = ServiceTokens::follow("group", secret, user.clone(), clock.clone(), stop.clone());
     let links = Links { merchant: merchant.clone(), file: file.clone(), user: user.clone(), tokens, moderation };
     let settings = config.group.clone();
-    let group = chatroom_group::start(groups, links, Bus::local(), verifier.clone(), clock, settings, stop)?;
+    let bus = Bus::local();
+    let group =
+        chatroom_group::start(groups, links, bus.clone(), verifier.clone(), clock.clone(), settings, stop.clone())?;
     let group = Link::Local(group);
-    Ok(Gateway { user, merchant, group, file, verifier, settings: config.gateway.clone() })
+    let service_tokens = ServiceTokens::follow("gateway", secret, user.clone(), clock, stop);
+    let settings = config.gateway.clone();
+    Ok(Gateway { user, merchant, group, file, bus, service_tokens, verifier, settings })
 }
 
 fn in_the_data_folder(data: &DataFolder) -> String {

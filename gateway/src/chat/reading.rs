@@ -104,6 +104,13 @@ pub(crate) fn people(answer: &SyncEventsResponse) -> impl Iterator<Item = &str> 
     answer.events.iter().flat_map(event::people)
 }
 
+impl ReadCursor {
+    /// Everything up to this place in the sequence is read.
+    pub(crate) fn read_seq(&self) -> i64 {
+        self.read_seq
+    }
+}
+
 impl From<MarkReadResponse> for ReadCursor {
     fn from(answer: MarkReadResponse) -> Self {
         Self { read_seq: answer.read_seq, unread: answer.unread }

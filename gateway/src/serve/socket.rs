@@ -24,7 +24,7 @@ pub(super) struct Socket {
     stream: TcpStream,
     watch: Arc<Watch>,
     closing: Option<Closing>,
-    _seat: Seat,
+    seat: Seat,
 }
 
 /// The answer is out, and the peer has been told that nothing follows.
@@ -35,7 +35,12 @@ struct Closing {
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, seat: Seat, watch: Arc<Watch>) -> Self {
-        Self { stream, watch, closing: None, _seat: seat }
+        Self { stream, watch, closing: None, seat }
+    }
+
+    /// What is left of it when it is HTTP's no longer: nobody watches it any more.
+    pub(super) fn into_parts(self) -> (TcpStream, Seat) {
+        (self.stream, self.seat)
     }
 
     fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

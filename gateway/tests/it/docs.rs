@@ -48,6 +48,7 @@ async fn every_route_is_described_with_every_status_it_can_answer() {
         ("post /h5/report", "200 400 401 403 404 409 413 429 500 503 504"),
         ("post /h5/report/resolve", "200 400 401 404 413 429 500 503 504"),
         ("post /h5/user/block", "200 400 401 409 413 429 500 503 504"),
+        ("get /h5/ws", "101 401 403 426 503"),
         ("get /h5/merchant/webhook", "200 400 401 403 404 500 503 504"),
         ("get /h5/message", "200 400 401 403 404 500 503 504"),
         ("get /h5/message/search", "200 400 401 403 404 500 503 504"),

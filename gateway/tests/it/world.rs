@@ -3,7 +3,15 @@
 use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use chatroom_gateway::{Gateway, Patience, config::Settings};
-use chatroom_kit::{auth::Verifier, clock::Clock, ids::UserId, link::Link, testing::Tokens};
+use chatroom_kit::{
+    auth::Verifier,
+    bus::Bus,
+    clock::Clock,
+    ids::UserId,
+    link::Link,
+    service_token::{ServiceSecret, ServiceTokens},
+    testing::Tokens,
+};
 use clap::Parser;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
@@ -55,7 +63,11 @@ impl World {
     pub(crate) async fn on(link: Link, flags: &[&str], patience: Patience) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let (secret, clock) = (ServiceSecret::random(), Clock::system());
         let gateway = Gateway {
+            bus: Bus::local(),
+            service_tokens: ServiceTokens::follow("gateway", secret, link.clone(), clock, stop.clone()),
             user: link.clone(),
             merchant: link.clone(),
             group: link.clone(),
@@ -63,7 +75,6 @@ impl World {
             verifier: verifier(),
             settings: settings(flags),
         };
-        let stop = CancellationToken::new();
         let served = tokio::spawn(chatroom_gateway::serve_with(listener, gateway, patience, stop.clone()));
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { address, stop: stop.clone(), served, client, _stop_at_the_end: stop.drop_guard() }

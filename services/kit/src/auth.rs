@@ -40,6 +40,8 @@ const TOKEN_MAX: usize = 4096;
 const CACHE_TOKENS: u64 = 20_000;
 /// How many verified tokens of services are remembered: each process has one at a time.
 const CACHE_SERVICE_TOKENS: u64 = 1_000;
+/// What stands before a token in the metadata entry that carries it.
+const BEARER: &str = "Bearer ";
 /// How long the name of a service may be.
 const SERVICE_NAME_MAX: usize = 32;
 
@@ -109,6 +111,11 @@ impl fmt::Debug for Caller {
 }
 
 impl Caller {
+    /// The token that names the user.
+    pub fn token(&self) -> &str {
+        self.authorization.to_str().ok().and_then(|value| value.strip_prefix(BEARER)).unwrap_or_default()
+    }
+
     /// A request to the next service on this user's behalf.
     pub fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
@@ -229,7 +236,7 @@ impl Verifier {
 
 /// The token in `authorization: Bearer <token>`.
 fn bearer_token(metadata: &MetadataMap) -> Option<&str> {
-    metadata.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")
+    metadata.get("authorization")?.to_str().ok()?.strip_prefix(BEARER)
 }
 
 /// jsonwebtoken lets a token without `aud` or `iss` pass unless they are named as required, ignores `nbf` unless

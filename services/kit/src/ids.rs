@@ -1,7 +1,7 @@
 //! Record ids: MongoDB `ObjectId`s, written as 24 lower-case hex digits, typed by what they name so that a user's id
 //! cannot be passed where a page's is meant.
 
-use std::{fmt, hash, marker::PhantomData, str::FromStr};
+use std::{cmp, fmt, hash, marker::PhantomData, str::FromStr};
 
 use bson::oid::ObjectId;
 use sqlx::{Database, Decode, Encode, Type, encode::IsNull, error::BoxDynError};
@@ -85,6 +85,18 @@ impl<K> PartialEq for Id<K> {
 }
 
 impl<K> Eq for Id<K> {}
+
+impl<K> PartialOrd for Id<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K> Ord for Id<K> {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
 
 impl<K> hash::Hash for Id<K> {
     fn hash<H: hash::Hasher>(&self, state: &mut H) {

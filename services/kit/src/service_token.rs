@@ -107,6 +107,15 @@ impl ServiceTokens {
         Ok(request)
     }
 
+    /// A request that carries the current token, or none where there is none yet: for what can be done without.
+    pub fn sign<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(token) = &*self.current.borrow() {
+            request.metadata_mut().insert("authorization", token.authorization.clone());
+        }
+        request
+    }
+
     /// Takes note of how a call with the token ended: one that a callee does not believe any more, since the key that
     /// signed it was withdrawn, is replaced before its time.
     pub fn note<T>(&self, answer: Result<T, Status>) -> Result<T, Status> {

@@ -9,7 +9,7 @@ mod membership;
 mod order;
 mod reading;
 mod recall;
-mod room;
+pub(crate) mod room;
 mod search;
 mod sending;
 mod service;

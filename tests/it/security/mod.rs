@@ -1,5 +1,5 @@
 //! The threat model, line by line: every function is named after the line it shows. What a browser must show is shown
-//! by the browser tests; what concerns sockets, by those of the chat.
+//! by the browser tests; that a socket that is not read is dropped, by `realtime/slow.rs`.
 
 mod download;
 mod every_route;
@@ -7,6 +7,7 @@ mod login;
 mod matrix;
 mod pages;
 mod register;
+mod socket;
 mod tokens;
 mod upload;
 
@@ -20,6 +21,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         login::scenarios(),
         pages::scenarios(),
         matrix::scenarios(),
+        socket::scenarios(),
         upload::scenarios(),
         download::scenarios(),
     ]

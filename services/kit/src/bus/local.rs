@@ -11,12 +11,15 @@ use tokio::sync::{
     watch,
 };
 
-use super::{Subject, WAITING_HINTS};
+use super::{Subject, Topic, WAITING_HINTS, WAITING_OF_ALL};
 
 /// A bus within one process.
 #[derive(Clone, Debug)]
 pub struct Local {
     channels: Arc<Mutex<Channels>>,
+    /// For those who listen to all subjects of a kind.
+    users: broadcast::Sender<(Subject, Bytes)>,
+    live: broadcast::Sender<(Subject, Bytes)>,
     connections: Arc<watch::Sender<u64>>,
 }
 
@@ -24,12 +27,16 @@ type Channels = HashMap<Subject, broadcast::Sender<Bytes>>;
 
 impl Default for Local {
     fn default() -> Self {
-        Self { channels: Arc::default(), connections: Arc::new(watch::Sender::new(1)) }
+        let [users, live] = [broadcast::Sender::new(WAITING_OF_ALL), broadcast::Sender::new(WAITING_OF_ALL)];
+        Self { channels: Arc::default(), users, live, connections: Arc::new(watch::Sender::new(1)) }
     }
 }
 
 impl Local {
     pub(super) fn publish(&self, subject: Subject, hint: Bytes) {
+        if let Some(topic) = subject.topic() {
+            let _ = self.all(topic).send((subject, hint.clone()));
+        }
         if let Some(channel) = self.channels().get(&subject) {
             // Its last listener may just be leaving.
             let _ = channel.send(hint);
@@ -40,6 +47,17 @@ impl Local {
         let mut channels = self.channels();
         let channel = channels.entry(subject).or_insert_with(|| broadcast::Sender::new(WAITING_HINTS));
         Subscription { hints: Some(channel.subscribe()), subject, bus: self.clone() }
+    }
+
+    pub(super) fn subscribe_all(&self, topic: Topic) -> broadcast::Receiver<(Subject, Bytes)> {
+        self.all(topic).subscribe()
+    }
+
+    fn all(&self, topic: Topic) -> &broadcast::Sender<(Subject, Bytes)> {
+        match topic {
+            Topic::Users => &self.users,
+            Topic::Live => &self.live,
+        }
     }
 
     pub(super) fn connections(&self) -> watch::Receiver<u64> {

@@ -8,7 +8,7 @@ use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subscriber, connecti
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
-use super::{Subject, WAITING_HINTS};
+use super::{Subject, Topic, WAITING_OF_ALL};
 use crate::config::BusConfig;
 
 /// How many hints may wait to leave.
@@ -34,7 +34,7 @@ impl Nats {
         let client = ConnectOptions::new()
             .name(name)
             .retry_on_initial_connect()
-            .subscription_capacity(WAITING_HINTS)
+            .subscription_capacity(WAITING_OF_ALL)
             .reconnect_delay_callback(reconnect_delay)
             .event_callback(move |event| {
                 note(&event, &counted);
@@ -55,7 +55,19 @@ impl Nats {
     }
 
     pub(super) async fn subscribe(&self, subject: Subject) -> Option<Subscriber> {
-        match self.client.subscribe(subject.to_string()).await {
+        self.listen(subject.to_string()).await
+    }
+
+    pub(super) async fn subscribe_all(&self, topic: Topic) -> Option<Subscriber> {
+        let subjects = match topic {
+            Topic::Users => "chatroom.user.*",
+            Topic::Live => "chatroom.live.*",
+        };
+        self.listen(subjects.to_owned()).await
+    }
+
+    async fn listen(&self, subjects: String) -> Option<Subscriber> {
+        match self.client.subscribe(subjects).await {
             Ok(subscriber) => Some(subscriber),
             Err(error) => {
                 tracing::warn!(%error, "the bus takes no more subscriptions");

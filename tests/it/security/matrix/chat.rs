@@ -134,7 +134,24 @@ pub(super) const ROWS: &[Row] = &[
         },
         expected: |caller, target| only(&[Caller::Member], caller, target),
     },
+    Row {
+        route: ("GET", "/h5/ws"),
+        ask: |scene, caller, _| socket(scene, caller),
+        // Who has no token yet may say who they are on the socket; the frames have rows of their own.
+        expected: |_, _| 101,
+    },
 ];
+
+/// Asks for a WebSocket, and signs in as it does.
+fn socket(scene: &Scene, caller: Caller) -> RequestBuilder {
+    let token = scene.client(caller).token().map(|token| format!(", token.{token}"));
+    get(scene, caller, "/h5/ws")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .header("sec-websocket-protocol", format!("chatroom.v1{}", token.unwrap_or_default()))
+}
 
 /// Asks for something of the group.
 fn act(scene: &Scene, caller: Caller, target: Target, what: &str, mut body: Value) -> RequestBuilder {

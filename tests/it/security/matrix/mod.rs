@@ -2,6 +2,7 @@
 //! that is expected. The routes are those of the published description: one that this table does not have fails.
 
 mod chat;
+mod frames;
 mod house;
 mod pages;
 mod row;
@@ -21,10 +22,12 @@ use crate::{
 };
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![Shared:
+    let frames = frames::scenarios();
+    let routes = scenarios![Shared:
         every_caller_gets_what_the_matrix_says_on_every_route,
         the_matrix_has_every_route_of_the_description,
-    ]
+    ];
+    [routes, frames].concat()
 }
 
 fn rows() -> impl Iterator<Item = &'static Row> {
