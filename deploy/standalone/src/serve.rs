@@ -71,7 +71,7 @@ async fn build(
     ));
     let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock.clone(), &config.file));
     let moderation = config.group.moderation(None)?;
-    let tokens = ServiceTokens::follow("group", secret, user.clone(), clock.clone(), stop.clone());
+    let tokens = ServiceTokens::follow("group", secret.clone(), user.clone(), clock.clone(), stop.clone());
     let links = Links { merchant: merchant.clone(), file: file.clone(), user: user.clone(), tokens, moderation };
     let settings = config.group.clone();
     let bus = Bus::local();
