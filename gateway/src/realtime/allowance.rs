@@ -42,7 +42,8 @@ impl Allowance {
         self.full_at = now + used;
         match used.checked_sub(EACH * BURST) {
             None | Some(Duration::ZERO) => Verdict::Taken,
-            Some(wait) => Verdict::Refused(wait),
+            // Until there is room for this one, which counts, and for the next.
+            Some(wait) => Verdict::Refused(wait + EACH),
         }
     }
 }
@@ -56,7 +57,7 @@ mod tests {
         let now = Instant::now();
         let mut allowance = Allowance::new(now);
         assert!((0..BURST).all(|_| allowance.take(now) == Verdict::Taken));
-        assert_eq!(allowance.take(now), Verdict::Refused(EACH));
+        assert_eq!(allowance.take(now), Verdict::Refused(EACH * 2));
         assert!((1..PATIENCE).all(|_| matches!(allowance.take(now), Verdict::Refused(_))));
         assert_eq!(allowance.take(now), Verdict::Flood);
     }

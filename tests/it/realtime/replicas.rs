@@ -59,7 +59,10 @@ impl Two {
 
     /// Clients of new members, half of them at each gateway, once they are connected.
     async fn clients(&self, room: &Room) -> Vec<ChatClient> {
-        let members = join_all((0..CLIENTS).map(|_| room.member(&self.world))).await;
+        let mut members = Vec::new();
+        for _ in 0..CLIENTS {
+            members.push(room.member(&self.world).await);
+        }
         let clients = members.iter().enumerate().map(|(number, member)| self.client(member, number));
         let clients: Vec<_> = clients.collect();
         join_all(clients.iter().map(|client| client.connected(1))).await;

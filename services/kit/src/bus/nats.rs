@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, anyhow};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subscriber, connection::State};
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use tokio::sync::{mpsc, watch};
 
 use super::{Subject, Topic, WAITING_OF_ALL};
@@ -31,7 +32,7 @@ impl Nats {
         let servers = servers.map_err(|_| anyhow!("the bus's address is malformed"))?;
         let connections = Arc::new(watch::Sender::new(0));
         let counted = connections.clone();
-        let client = ConnectOptions::new()
+        let client = credentials(&servers)
             .name(name)
             .retry_on_initial_connect()
             .subscription_capacity(WAITING_OF_ALL)
@@ -78,6 +79,16 @@ impl Nats {
 
     pub(super) fn connections(&self) -> watch::Receiver<u64> {
         self.connections.subscribe()
+    }
+}
+
+/// What to sign in with, as the first address says that has it: the client leaves what stands in an address alone.
+fn credentials(urls: &[ServerAddr]) -> ConnectOptions {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let named = urls.iter().find_map(|url| Some((decoded(url.username()?), decoded(url.password()?))));
+    match named {
+        Some((user, password)) => ConnectOptions::with_user_and_password(user, password),
+        None => ConnectOptions::new(),
     }
 }
 
