@@ -4,7 +4,7 @@
 
 use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
 
-/// Multiplies a group's messages until there are `messages` more. Its last `messages_said` events are those messages.
+/// Multiplies a group's messages until there are `messages` more. Its last events must be its messages, all of them.
 pub(crate) async fn multiply(url: &str, group: &str, messages: i64) -> anyhow::Result<()> {
     if url.starts_with("sqlite") {
         in_sqlite(url, group, messages).await
