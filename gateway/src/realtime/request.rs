@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::json;
 
+    #[expect(clippy::option_option, reason = "whether it can be read, and whether it has an id")]
     fn id(document: &str) -> Option<Option<RequestId>> {
         json::parse::<Head>(document.as_bytes()).ok().map(|head| head.id)
     }

@@ -152,7 +152,7 @@ async fn a_flood_is_refused_and_then_cut_off(world: World) {
     // Messages have the limit that they have over HTTP, and whoever waits as told goes on.
     let mut socket = connect(&world, &room.owner).await;
     let mut refused = None;
-    for number in 0..100 {
+    for number in 0..400 {
         let answer = socket.say(&room.group, &format!("flood-{number}"), "快").await;
         if answer["type"] == "error" {
             refused = Some(answer);
