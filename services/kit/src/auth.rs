@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     fmt::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -163,12 +163,12 @@ impl Verifier {
     /// Verifies with the keys in a file and reads it again, until `stop`, whenever it has changed. A file that cannot
     /// be read then leaves the keys as they are.
     pub async fn from_file(path: &Path, clock: Clock, stop: CancellationToken) -> anyhow::Result<Self> {
-        let changes = Changes::of(path).await;
+        let changes = Changes::of(&[path]).await;
         let jwks = tokio::fs::read_to_string(path)
             .await
             .with_context(|| format!("the public keys {} cannot be read", path.display()))?;
         let verifier = Self::new(&jwks, clock).with_context(|| format!("in {}", path.display()))?;
-        tokio::spawn(verifier.clone().follow(changes, stop));
+        tokio::spawn(verifier.clone().follow(path.to_owned(), changes, stop));
         Ok(verifier)
     }
 
@@ -218,10 +218,13 @@ impl Verifier {
         Ok(service)
     }
 
-    async fn follow(self, mut changes: Changes, stop: CancellationToken) {
+    async fn follow(self, path: PathBuf, mut changes: Changes, stop: CancellationToken) {
         while changes.next(&stop).await {
-            match self.reload(changes.path()).await {
-                Ok(()) => tracing::info!(file = %changes.path().display(), "public keys read again"),
+            match self.reload(&path).await {
+                Ok(()) => {
+                    changes.take();
+                    tracing::info!(file = %path.display(), "public keys read again");
+                }
                 Err(error) => tracing::error!(error = format!("{error:#}"), "public keys kept as they were"),
             }
         }

@@ -7,40 +7,76 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-/// How often a file is looked at.
+/// How often files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Notices when a file changes.
+/// When each file was last written, as far as it is there.
+type Times = Vec<Option<SystemTime>>;
+
+/// Notices when one of some files changes.
 #[derive(Debug)]
 pub struct Changes {
-    path: PathBuf,
-    last: Option<SystemTime>,
+    paths: Vec<PathBuf>,
+    /// As the files were when they were last taken in.
+    taken: Times,
+    /// As they were when last looked at.
+    seen: Times,
 }
 
 impl Changes {
-    /// From now on: made before the file is first read, it misses no change in between.
-    pub async fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), last: modified(path).await }
+    /// From now on: made before the files are first read, it misses no change in between.
+    pub async fn of(paths: &[&Path]) -> Self {
+        let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
+        let taken = modified(&paths).await;
+        Self { paths, seen: taken.clone(), taken }
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Waits for the next change; false once `stop` fires.
+    /// Waits until a file is another one than was taken in last; false once `stop` fires. One that was half written, and
+    /// so could not be taken in, is told of again.
     pub async fn next(&mut self, stop: &CancellationToken) -> bool {
         while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-            let now = modified(&self.path).await;
-            if now != self.last {
-                self.last = now;
+            self.seen = modified(&self.paths).await;
+            if self.seen != self.taken {
                 return true;
             }
         }
         false
     }
+
+    /// Says that the files were read after [`Self::next`], and are in force.
+    pub fn take(&mut self) {
+        self.taken.clone_from(&self.seen);
+    }
 }
 
-async fn modified(path: &Path) -> Option<SystemTime> {
-    tokio::fs::metadata(path).await.ok()?.modified().ok()
+async fn modified(paths: &[PathBuf]) -> Times {
+    let mut times = Vec::with_capacity(paths.len());
+    for path in paths {
+        let metadata = tokio::fs::metadata(path).await;
+        times.push(metadata.and_then(|metadata| metadata.modified()).ok());
+    }
+    times
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_not_taken_in_is_told_of_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        fs::write(&one, "").unwrap();
+        let stop = CancellationToken::new();
+        let mut changes = Changes::of(&[&one, &other]).await;
+        fs::write(&other, "half").unwrap();
+        assert!(changes.next(&stop).await);
+        // Nothing more is written, and still it is told of: what was read was only half of it.
+        assert!(changes.next(&stop).await);
+        changes.take();
+        stop.cancel();
+        assert!(!changes.next(&stop).await, "there is nothing new");
+    }
 }

@@ -1,11 +1,7 @@
 //! Mutual TLS between services, as an option: each proves itself with a certificate of one private authority, and
 //! files that change on disk take effect without a restart. Owns no listener and no connection.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
@@ -27,8 +23,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
-/// How often the files are looked at.
-const RELOAD_EVERY: Duration = Duration::from_secs(5);
+use crate::files::Changes;
+
 /// How long a peer may take to prove itself.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
@@ -75,11 +71,10 @@ impl Tls {
             return Ok(None);
         };
         let files = Files { certificate, key, authority };
-        // Looked at before they are read, so that no change in between goes unnoticed.
-        let last = files.modified().await;
+        let changes = Changes::of(&[&files.certificate, &files.key, &files.authority]).await;
         let material = files.read().await?;
         let tls = Self { files: Arc::new(files), current: Arc::new(ArcSwap::from_pointee(material)) };
-        tokio::spawn(tls.clone().follow(last, stop));
+        tokio::spawn(tls.clone().follow(changes, stop));
         Ok(Some(tls))
     }
 
@@ -111,19 +106,14 @@ impl Tls {
         ReceiverStream::new(receiver)
     }
 
-    async fn follow(self, mut last: Vec<Option<SystemTime>>, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(RELOAD_EVERY)).await.is_some() {
-            let now = self.files.modified().await;
-            if now == last {
-                continue;
-            }
+    async fn follow(self, mut changes: Changes, stop: CancellationToken) {
+        while changes.next(&stop).await {
             match self.files.read().await {
                 Ok(material) => {
-                    last = now;
+                    changes.take();
                     self.current.store(Arc::new(material));
                     tracing::info!("certificates read again");
                 }
-                // The files may be half written: look again.
                 Err(error) => tracing::error!(error = format!("{error:#}"), "certificates kept as they were"),
             }
         }
@@ -168,15 +158,6 @@ impl Files {
             .ca_certificate(Certificate::from_pem(&authority))
             .identity(Identity::from_pem(&certificate, &key));
         Ok(Material { server: Arc::new(server), client })
-    }
-
-    async fn modified(&self) -> Vec<Option<SystemTime>> {
-        let mut times = Vec::with_capacity(3);
-        for path in [&self.certificate, &self.key, &self.authority] {
-            let metadata = tokio::fs::metadata(path).await;
-            times.push(metadata.and_then(|metadata| metadata.modified()).ok());
-        }
-        times
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     io::{self, ErrorKind, Write as _},
     num::NonZeroU32,
     os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -56,9 +56,9 @@ impl Services {
     /// Knows the services in a file and reads it again, until `stop`, whenever it has changed. A file that cannot be
     /// read then leaves them as they are.
     pub async fn from_file(path: &Path, stop: CancellationToken) -> anyhow::Result<Self> {
-        let changes = Changes::of(path).await;
+        let changes = Changes::of(&[path]).await;
         let services = Self::new(read(path)?);
-        tokio::spawn(services.clone().follow(changes, stop));
+        tokio::spawn(services.clone().follow(path.to_owned(), changes, stop));
         Ok(services)
     }
 
@@ -85,12 +85,13 @@ impl Services {
         Err(Unauthenticated.into())
     }
 
-    async fn follow(self, mut changes: Changes, stop: CancellationToken) {
+    async fn follow(self, path: PathBuf, mut changes: Changes, stop: CancellationToken) {
         while changes.next(&stop).await {
-            match read(changes.path()) {
+            match read(&path) {
                 Ok(known) => {
+                    changes.take();
                     self.known.store(Arc::new(known));
-                    tracing::info!(file = %changes.path().display(), "services' secrets read again");
+                    tracing::info!(file = %path.display(), "services' secrets read again");
                 }
                 Err(error) => tracing::error!(error = format!("{error:#}"), "services' secrets kept as they were"),
             }
