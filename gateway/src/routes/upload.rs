@@ -59,7 +59,7 @@ async fn upload(
     let mut form = Form::open(&headers, body)?;
     let mut file = form.file().await?;
     let first = file.next().await?.ok_or_else(Refusal::no_file)?;
-    let (sender, mut outcome) = transfer::begin(&app.file_link, &caller, request_id);
+    let (mut sender, mut outcome) = transfer::begin(&app.file_link, &caller, request_id);
     let sent = async move {
         let mut piece = Some(first);
         while let Some(chunk) = piece {
@@ -68,8 +68,7 @@ async fn upload(
         }
         drop(file);
         form.finish().await?;
-        sender.end();
-        Ok::<_, Refusal>(())
+        sender.end().await
     };
     // The service may answer before it has seen everything: a file that it refuses is not read to its end.
     let stored = tokio::select! {

@@ -24,7 +24,7 @@ struct Seen {
     /// The sizes of its chunks.
     chunks: Vec<usize>,
     bytes: Vec<u8>,
-    /// Whether the stream ended as it should.
+    /// Whether the file was said to be whole.
     whole: bool,
 }
 
@@ -50,12 +50,12 @@ async fn store(
                 seen.chunks.push(chunk.len());
                 seen.bytes.extend(chunk);
             }
-            Ok(Some(UploadFileRequest { part: None })) => panic!("an empty message"),
-            Ok(None) => {
+            Ok(Some(UploadFileRequest { part: Some(Part::End(end)) })) => {
+                assert_eq!(usize::try_from(end.size), Ok(seen.bytes.len()));
                 seen.whole = true;
-                break;
             }
-            Err(_) => break,
+            Ok(Some(UploadFileRequest { part: None })) => panic!("an empty message"),
+            Ok(None) | Err(_) => break,
         }
         if seen.bytes.starts_with(b"refuse") {
             return Err(status(Code::InvalidArgument, "UNSUPPORTED_FILE_TYPE", "it says so"));

@@ -117,16 +117,18 @@ async fn header(messages: &mut Streaming<UploadFileRequest>) -> Result<UploadFil
     }
 }
 
-/// The chunks behind the header.
+/// The chunks between the header and the end.
 fn chunks(messages: Streaming<UploadFileRequest>) -> impl Stream<Item = Result<Bytes, Error>> {
-    stream::try_unfold(messages, async |mut messages| {
-        let chunk = match part(&mut messages).await? {
-            None => return Ok(None),
-            Some(Part::Chunk(chunk)) if chunk.len() <= CHUNK_MAX => chunk,
-            Some(Part::Chunk(_)) => return Err(Invalid::new("chunk", Problem::TooLong(CHUNK_MAX)).into()),
-            Some(Part::Header(_)) => return Err(Invalid::new("header", Problem::Malformed).into()),
-        };
-        Ok(Some((chunk, messages)))
+    stream::try_unfold((messages, 0), async |(mut messages, size)| match part(&mut messages).await? {
+        Some(Part::Chunk(chunk)) if chunk.len() <= CHUNK_MAX => {
+            let size = size + chunk.len();
+            Ok(Some((chunk, (messages, size))))
+        }
+        Some(Part::End(end)) if usize::try_from(end.size) == Ok(size) => Ok(None),
+        Some(Part::Chunk(_)) => Err(Invalid::new("chunk", Problem::TooLong(CHUNK_MAX)).into()),
+        Some(Part::Header(_)) => Err(Invalid::new("header", Problem::Malformed).into()),
+        Some(Part::End(_)) => Err(Invalid::new("size", Problem::Malformed).into()),
+        None => Err(Invalid::new("end", Problem::Missing).into()),
     })
 }
 

@@ -15,7 +15,7 @@ use chatroom_kit::{
 };
 use chatroom_proto::file::v1::{
     ByteRange, CheckOwnerRequest, DeleteFileRequest, DownloadFileHeader, DownloadFileRequest, DownloadFileResponse,
-    File, GetFileRequest, UploadFileHeader, UploadFileRequest, download_file_response,
+    File, GetFileRequest, UploadFileEnd, UploadFileHeader, UploadFileRequest, download_file_response,
     file_service_client::FileServiceClient, upload_file_request::Part,
 };
 use chrono::{DateTime, Utc};
@@ -113,7 +113,7 @@ impl Client {
 
     /// Uploads a file.
     pub(crate) async fn upload(&self, request_id: &str, content: &Bytes) -> Result<File, Status> {
-        self.send(parts(request_id, content), stream::empty()).await
+        self.send(parts(request_id, content), stream::iter([end(content.len())])).await
     }
 
     /// Uploads the beginning of a file that never ends.
@@ -167,12 +167,17 @@ impl Client {
     }
 }
 
-/// The messages that a file is sent in.
+/// The messages that a file is sent in, without the last one.
 pub(crate) fn parts(request_id: &str, content: &Bytes) -> Vec<Part> {
     let header = Part::Header(UploadFileHeader { request_id: request_id.to_owned() });
     let starts = (0..content.len()).step_by(256 << 10);
     let chunks = starts.map(|start| Part::Chunk(content.slice(start..content.len().min(start + (256 << 10)))));
     std::iter::once(header).chain(chunks).collect()
+}
+
+/// The message that says that so many bytes were all.
+pub(crate) fn end(size: usize) -> Part {
+    Part::End(UploadFileEnd { size: i64::try_from(size).unwrap() })
 }
 
 /// When a file was stored, as it says.

@@ -17,7 +17,7 @@ use futures::{StreamExt as _, future, stream};
 use tonic::Code;
 
 use crate::{
-    client::{Service, created, failure, parts},
+    client::{Service, created, end, failure, parts},
     setup::{self, bytes, soon},
 };
 
@@ -160,8 +160,12 @@ async fn malformed_uploads_are_refused() {
     for (parts, field, problem) in [
         (vec![], "header", "MISSING"),
         (vec![chunk(100)], "header", "MISSING"),
-        (vec![header()], "file", "MISSING"),
-        (vec![header(), Part::Chunk(Bytes::new())], "file", "MISSING"),
+        (vec![header(), end(0)], "file", "MISSING"),
+        (vec![header(), Part::Chunk(Bytes::new()), end(0)], "file", "MISSING"),
+        (vec![header(), chunk(100)], "end", "MISSING"),
+        ([vec![header()], vec![chunk(CHUNK); PART / CHUNK + 1]].concat(), "end", "MISSING"),
+        (vec![header(), chunk(100), end(99)], "size", "MALFORMED"),
+        (vec![header(), chunk(100), end(101)], "size", "MALFORMED"),
         (vec![header(), header()], "header", "MALFORMED"),
         (vec![header(), chunk(100_000), header()], "header", "MALFORMED"),
         (vec![header(), chunk(CHUNK + 1)], "chunk", "TOO_LONG"),
@@ -258,6 +262,7 @@ async fn who_sends_just_fast_enough_is_waited_for_and_who_sends_nothing_is_not()
         tokio::time::sleep(Duration::from_mins(2)).await;
         Part::Chunk(piece)
     });
+    let slowly = slowly.chain(stream::iter([end((128 << 10) + 100)]));
     let file = client.send(parts("", &Bytes::new()), slowly).await.unwrap();
     assert_eq!(file.size, (128 << 10) + 100);
     let (code, reason) = failure(client.upload_endlessly("", &archive(100)).await);

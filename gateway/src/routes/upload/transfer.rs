@@ -1,17 +1,7 @@
-//! One upload on its way to the file service. Owns what makes it whole or nothing: the service sees the end of the
-//! stream only where the form has been read to its end, and an error wherever it was broken off.
+//! One upload on its way to the file service. Owns what makes it whole or nothing: the service is told of the end of the
+//! file only where the form has been read to its end.
 
-use std::{
-    convert::Infallible,
-    future::pending,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{future::pending, time::Duration};
 
 use bytes::Bytes;
 use chatroom_kit::{
@@ -20,15 +10,12 @@ use chatroom_kit::{
     link::{CallContext, Link},
 };
 use chatroom_proto::file::v1::{
-    File, UploadFileHeader, UploadFileRequest, UploadFileResponse, file_service_client::FileServiceClient,
-    upload_file_request::Part,
+    File, UploadFileEnd, UploadFileHeader, UploadFileRequest, UploadFileResponse,
+    file_service_client::FileServiceClient, upload_file_request::Part,
 };
-use http::{Request, Response};
-use http_body::Frame;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, body::Body};
-use tower::Service;
+use tonic::Status;
 use tracing::Instrument as _;
 
 use crate::error::{Refusal, filled};
@@ -45,34 +32,39 @@ pub(super) fn begin(link: &Link, caller: &Caller, request_id: String) -> (Sender
     let (pieces, receiver) = mpsc::channel(WAITING_MAX);
     // There is room: nothing has been sent.
     let _ = pieces.try_send(message(Part::Header(UploadFileHeader { request_id })));
-    let whole = Arc::new(AtomicBool::new(false));
-    let link = UploadLink { link: link.clone(), whole: whole.clone() };
+    let mut client = FileServiceClient::new(link.clone());
     let request = caller.request(ReceiverStream::new(receiver));
-    let call = async move { FileServiceClient::new(link).upload_file(request).await.map(tonic::Response::into_inner) };
+    let call = async move { client.upload_file(request).await.map(tonic::Response::into_inner) };
     let call = tokio::spawn(CallContext::unhurried().scope(call).in_current_span());
-    (Sender { pieces, whole }, Outcome(call))
+    (Sender { pieces, size: 0 }, Outcome(call))
 }
 
 /// Where the pieces of a file go. Dropping it breaks the upload off.
 pub(super) struct Sender {
     pieces: mpsc::Sender<UploadFileRequest>,
-    whole: Arc<AtomicBool>,
+    /// How many bytes were sent.
+    size: i64,
 }
 
 impl Sender {
     /// Sends a piece once there is room for it.
-    pub(super) async fn send(&self, chunk: Bytes) -> Result<(), Refusal> {
-        match timeout(PATIENCE, self.pieces.send(message(Part::Chunk(chunk)))).await {
+    pub(super) async fn send(&mut self, chunk: Bytes) -> Result<(), Refusal> {
+        self.size = self.size.saturating_add(i64::try_from(chunk.len()).unwrap_or(i64::MAX));
+        self.pass(Part::Chunk(chunk)).await
+    }
+
+    /// Says that everything has been sent.
+    pub(super) async fn end(self) -> Result<(), Refusal> {
+        self.pass(Part::End(UploadFileEnd { size: self.size })).await
+    }
+
+    async fn pass(&self, part: Part) -> Result<(), Refusal> {
+        match timeout(PATIENCE, self.pieces.send(message(part))).await {
             Ok(Ok(())) => Ok(()),
             // The call has ended, and whoever waits for its outcome goes on from there.
             Ok(Err(_)) => pending().await,
             Err(_) => Err(Refusal::new(DEADLINE_EXCEEDED)),
         }
-    }
-
-    /// Says that everything has been sent.
-    pub(super) fn end(self) {
-        self.whole.store(true, Ordering::Release);
     }
 }
 
@@ -97,47 +89,4 @@ impl Outcome {
 
 fn message(part: Part) -> UploadFileRequest {
     UploadFileRequest { part: Some(part) }
-}
-
-/// The way to the file service for one upload. A generated client can end its stream but not break it off; here the
-/// stream's end becomes an error unless the upload is whole.
-#[derive(Clone)]
-struct UploadLink {
-    link: Link,
-    whole: Arc<AtomicBool>,
-}
-
-impl Service<Request<Body>> for UploadLink {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = <Link as Service<Request<Body>>>::Future;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.link.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let whole = self.whole.clone();
-        self.link.call(request.map(|body| Body::new(WholeBody { body, whole })))
-    }
-}
-
-/// A body that ends in an error unless it is whole.
-struct WholeBody {
-    body: Body,
-    whole: Arc<AtomicBool>,
-}
-
-impl http_body::Body for WholeBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if frame.is_none() && !self.whole.load(Ordering::Acquire) {
-            // Any code but CANCELLED: tonic's servers take that one for the end of the stream.
-            return Poll::Ready(Some(Err(Status::aborted("the upload was broken off"))));
-        }
-        Poll::Ready(frame)
-    }
 }
