@@ -94,11 +94,11 @@ pub struct Settings {
         hide_default_value = true
     )]
     pub trusted_proxies: TrustedProxies,
-    /// How many writes a caller may make each second, at least 20
+    /// How many writes a caller may make each second, at least 20; a socket takes twice as many frames
     #[arg(long, env = "CHATROOM_WRITES_PER_SECOND", value_name = "N", default_value = "20",
           value_parser = at_least::<20>)]
     pub writes_per_second: NonZeroU32,
-    /// How many writes a caller may make at once, at least 60
+    /// How many writes a caller may make at once, at least 60; a socket takes twice as many frames
     #[arg(long, env = "CHATROOM_WRITES_BURST", value_name = "N", default_value = "60",
           value_parser = at_least::<60>)]
     pub writes_burst: NonZeroU32,

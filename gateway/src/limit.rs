@@ -9,7 +9,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock as _};
 use http::request::Parts;
 use tokio_util::sync::CancellationToken;
 
-use crate::{address::ClientAddress, auth::SignedIn, config::Settings, error::Refusal, state::App};
+use crate::{address::ClientAddress, auth::SignedIn, config::Settings, error::Refusal, realtime::Pace, state::App};
 
 /// How often keys that have all their allowance back are forgotten: what is kept is bounded by what happens in
 /// between.
@@ -20,6 +20,8 @@ pub(crate) struct Limits {
     writes: Limit<UserId>,
     uploads: Limit<UserId>,
     registrations: Limit<IpAddr>,
+    /// How fast frames may come on a socket, which counts its own.
+    pub(crate) frames: Pace,
 }
 
 impl Limits {
@@ -30,6 +32,7 @@ impl Limits {
             writes: Limit::new(per_second(settings.writes_per_second, settings.writes_burst)),
             uploads: Limit::new(per_minute(settings.uploads_per_minute, settings.uploads_per_minute)),
             registrations: Limit::new(per_minute(settings.registrations_per_minute, settings.registrations_burst)),
+            frames: Pace::beside_writes(settings.writes_per_second, settings.writes_burst),
         }
     }
 

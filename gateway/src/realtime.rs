@@ -44,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 use self::{frame::Close, socket::Socket, source::Source};
 use crate::{chat::directory::Directory, error::DRAINING, serve::TakenOver, state::App};
 
+pub(crate) use allowance::Pace;
 pub(crate) use handshake::open;
 pub(crate) use hub::Hub;
 

@@ -57,13 +57,13 @@ pub(crate) enum Kind {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Content<'a> {
-    Words(Words<'a>),
+    Text(Text<'a>),
     Attachment(Attachment<'a>),
 }
 
 /// What a message of the kind `text` or `system` says.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Words<'a> {
+pub(crate) struct Text<'a> {
     #[schema(example = "你好")]
     text: &'a str,
 }
@@ -151,7 +151,7 @@ impl From<MessageKind> for Kind {
 
 fn content(content: Option<&proto::Content>) -> Option<Content<'_>> {
     Some(match content?.content.as_ref()? {
-        Said::Text(text) | Said::System(text) => Content::Words(Words { text }),
+        Said::Text(text) | Said::System(text) => Content::Text(Text { text }),
         Said::Image(file) | Said::File(file) => Content::Attachment(Attachment {
             path: &file.path,
             name: &file.name,

@@ -1,13 +1,36 @@
 //! How many frames a client may send. Owns the bounds on frames as such; what a frame asks for has limits of its own.
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
-/// How many frames may come at once.
-const BURST: u32 = 120;
-/// How long it takes until one more may come.
-const EACH: Duration = Duration::from_millis(25);
+/// How many frames there may be to each write: most that a client says besides writing is that it has read, and what
+/// it watches.
+const FRAMES_PER_WRITE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 /// How many frames too many are refused before the socket is closed.
 const PATIENCE: u32 = 60;
+
+/// How fast frames may come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// How many may come at once.
+    burst: u32,
+    /// How long it takes until one more may come.
+    each: Duration,
+}
+
+impl Pace {
+    /// What leaves room for all the writes that somebody may make.
+    pub(crate) fn beside_writes(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
+        let frames = per_second.saturating_mul(FRAMES_PER_WRITE);
+        Self {
+            burst: burst.saturating_mul(FRAMES_PER_WRITE).get(),
+            // At a billion a second there is no bound any more.
+            each: Duration::from_secs(1) / frames.get(),
+        }
+    }
+}
 
 /// What is left of what a client may send.
 #[derive(Debug)]
@@ -33,17 +56,18 @@ impl Allowance {
     }
 
     /// Takes a frame.
-    pub(super) fn take(&mut self, now: Instant) -> Verdict {
-        let used = self.full_at.saturating_duration_since(now) + EACH;
-        if used > EACH * (BURST + PATIENCE) {
+    pub(super) fn take(&mut self, pace: Pace, now: Instant) -> Verdict {
+        let Pace { burst, each } = pace;
+        let used = self.full_at.saturating_duration_since(now) + each;
+        if used > each.saturating_mul(burst.saturating_add(PATIENCE)) {
             return Verdict::Flood;
         }
         // One that is refused counts as well: whoever goes on is cut off.
         self.full_at = now + used;
-        match used.checked_sub(EACH * BURST) {
+        match used.checked_sub(each.saturating_mul(burst)) {
             None | Some(Duration::ZERO) => Verdict::Taken,
             // Until there is room for this one, which counts, and for the next.
-            Some(wait) => Verdict::Refused(wait + EACH),
+            Some(wait) => Verdict::Refused(wait + each),
         }
     }
 }
@@ -52,26 +76,35 @@ impl Allowance {
 mod tests {
     use super::*;
 
+    const PACE: Pace = Pace { burst: 120, each: Duration::from_millis(25) };
+
+    #[test]
+    fn there_is_room_for_every_write() {
+        let [rate, burst] = [20, 60].map(|number| NonZeroU32::new(number).unwrap());
+        let pace = Pace::beside_writes(rate, burst);
+        assert_eq!((pace.burst, pace.each), (PACE.burst, PACE.each));
+    }
+
     #[test]
     fn a_flood_is_refused_and_then_cut_off() {
         let now = Instant::now();
         let mut allowance = Allowance::new(now);
-        assert!((0..BURST).all(|_| allowance.take(now) == Verdict::Taken));
-        assert_eq!(allowance.take(now), Verdict::Refused(EACH * 2));
-        assert!((1..PATIENCE).all(|_| matches!(allowance.take(now), Verdict::Refused(_))));
-        assert_eq!(allowance.take(now), Verdict::Flood);
+        assert!((0..PACE.burst).all(|_| allowance.take(PACE, now) == Verdict::Taken));
+        assert_eq!(allowance.take(PACE, now), Verdict::Refused(PACE.each * 2));
+        assert!((1..PATIENCE).all(|_| matches!(allowance.take(PACE, now), Verdict::Refused(_))));
+        assert_eq!(allowance.take(PACE, now), Verdict::Flood);
     }
 
     #[test]
     fn whoever_waits_as_told_is_served() {
         let mut now = Instant::now();
         let mut allowance = Allowance::new(now);
-        while allowance.take(now) == Verdict::Taken {}
+        while allowance.take(PACE, now) == Verdict::Taken {}
         for _ in 0..1000 {
-            now += EACH;
-            if let Verdict::Refused(wait) = allowance.take(now) {
+            now += PACE.each;
+            if let Verdict::Refused(wait) = allowance.take(PACE, now) {
                 now += wait;
-                assert_eq!(allowance.take(now), Verdict::Taken);
+                assert_eq!(allowance.take(PACE, now), Verdict::Taken);
             }
         }
     }

@@ -66,7 +66,7 @@ impl Session {
     pub(super) fn take(&mut self, text: &str) -> Option<Work> {
         let head = json::parse::<Head>(text.as_bytes());
         let id = head.as_ref().ok().and_then(|head| head.id.clone());
-        let outcome = match (self.allowance.take(Instant::now()), head) {
+        let outcome = match (self.allowance.take(self.app.limits.frames, Instant::now()), head) {
             (Verdict::Flood, _) => {
                 self.device.outbox.close(None, Close::Policy);
                 return None;
