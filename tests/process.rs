@@ -8,7 +8,10 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -58,9 +61,23 @@ pub fn command(name: &str, environment: &Environment) -> Command {
     command
 }
 
-/// Runs the binary `name` to its end.
+/// Runs the binary `name` to its end; one that comes to none is killed.
 pub fn run(name: &str, arguments: &[&str], environment: &Environment) -> Output {
-    command(name, environment).args(arguments).output().expect("the binary can be started")
+    let mut command = command(name, environment);
+    let command = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the binary can be started");
+    let process = Pid::from_child(&child);
+    let (ended, end) = mpsc::channel::<()>();
+    let watch = thread::spawn(move || {
+        if end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            // One that has just ended needs no killing.
+            let _ = rustix::process::kill_process(process, Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().expect("what it says can be read");
+    drop(ended);
+    watch.join().expect("nothing in it panics");
+    output
 }
 
 fn binary(name: &str) -> PathBuf {

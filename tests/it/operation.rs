@@ -6,7 +6,7 @@ use std::{
 };
 
 use chatroom_tests::{
-    Client, Cluster, Part, Shape,
+    Client, Cluster, Part, Process, Shape,
     process::{self, Environment, PATIENCE},
     raw::Connection,
 };
@@ -29,7 +29,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         an_administrator_is_granted_while_it_runs,
         the_walk_in_the_readme_works,
     ];
-    [shared, own].concat()
+    let own_services = scenarios![OwnServices: a_database_that_is_away_is_waited_for];
+    [shared, own, own_services].concat()
 }
 
 /// The parts of a cluster of this shape, each before those that it asks.
@@ -151,7 +152,7 @@ async fn a_wrong_setting_is_one_line(shape: Shape) {
         (Part::Standalone, "CHATROOM_LOG_FORMAT", "xml", "log-format"),
         (Part::Standalone, "RUST_LOG", "info,=,", "RUST_LOG"),
         (Part::User, "CHATROOM_DATABASE_URL", "mysql://a", "postgres://"),
-        (Part::User, "CHATROOM_DATABASE_URL", "postgres://a:secret@127.0.0.1:1/a", "127.0.0.1:1"),
+        (Part::User, "CHATROOM_DATABASE_URL", "postgres://a:secret@127.0.0.1:port/a", "malformed"),
         (Part::User, "CHATROOM_JWT_SIGNING_KEY_FILE", "/nonexistent", "/nonexistent"),
         (Part::User, "CHATROOM_JWKS_FILE", "/nonexistent", "/nonexistent"),
         (Part::Merchant, "CHATROOM_JWKS_FILE", "/dev/null", "/dev/null"),
@@ -170,6 +171,19 @@ async fn a_wrong_setting_is_one_line(shape: Shape) {
         let ended = process::run(part.binary(), &[], &environment);
         assert_one_line(&ended, said);
         assert!(!String::from_utf8_lossy(&ended.stderr).contains("secret"), "a password is not for a log");
+    }
+}
+
+async fn a_database_that_is_away_is_waited_for() {
+    let cluster = usual(Shape::Distributed).start().await;
+    for part in [Part::User, Part::Merchant, Part::Group] {
+        let mut environment = good_settings(&cluster, part);
+        environment.insert("CHATROOM_DATABASE_URL", "postgres://a:secret@127.0.0.1:1/a".to_owned());
+        let mut process = Process::start(part.binary(), &environment);
+        let line = process.wait_for_line(|line| line["message"] == "waiting for the database").to_string();
+        assert!(line.contains("127.0.0.1:1") && !line.contains("secret"), "{line}");
+        process.terminate();
+        assert!(process.wait(PATIENCE).is_some(), "{part:?} waits although it was told to stop");
     }
 }
 
