@@ -11,11 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Set already for the group service, which is to delete files with it; until then it leaves it unread.
-AHEAD = {"CHATROOM_SERVICE_SECRET_FILE"}
-
 STRUCT = re.compile(r"^pub(?:\(crate\))? struct (\w+) \{(.*?)^\}", re.DOTALL | re.MULTILINE)
-ARGUMENT = re.compile(r"#\[arg\(((?:(?!\)\]).)*)\)\]\s*pub(?:\(crate\))? \w+: ([\w:<>]+)", re.DOTALL)
+ARGUMENT = re.compile(r"#\[arg\(((?:(?!\)\]).)*)\)\]\s*(?://[^\n]*\s*)*pub(?:\(crate\))? \w+: ([\w:<>]+)", re.DOTALL)
 VARIABLE = re.compile(r'\benv = "(CHATROOM_\w+)"')
 FLATTENED = re.compile(r"#\[command\(flatten\)\]\s*pub(?:\(crate\))? \w+: (\w+)")
 
@@ -48,7 +45,7 @@ def _arguments(name: str, structs: dict[str, str]) -> dict[str, bool]:
 def problems(service: str, environment: dict[str, str | None]) -> list[str]:
     """What is wrong with the environment in which a service is started."""
     settings = taken(service)
-    unknown = [name for name in environment if name.startswith("CHATROOM_") and name not in settings.keys() | AHEAD]
+    unknown = [name for name in environment if name.startswith("CHATROOM_") and name not in settings]
     missing = [name for name, required in settings.items() if required and not environment.get(name)]
     return [f"{name} is no setting of {service}" for name in unknown] + [f"{name} is not set" for name in missing]
 

@@ -52,7 +52,7 @@ EOF
     echo "CHATROOM_DATABASE_URL=$(database_url merchant "$merchant")" > "$secrets/merchant.env"
     echo "CHATROOM_DATABASE_URL=$(database_url user "$user")" > "$secrets/user.env"
 fi
-for service in gateway group; do
+for service in gateway merchant group file; do
     [ ! -e "$secrets/$service.secret" ] || continue
     # As `chatroom-user add-service` does it.
     openssl rand -hex 32 | tr -d '\n' > "$secrets/$service.secret"

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, str::FromStr};
 
 use chatroom_kit::{
-    config::{AdminConfig, JwksConfig, TelemetryConfig},
+    config::{AdminConfig, JwksConfig, ServiceSecretConfig, TelemetryConfig},
     tls::TlsConfig,
 };
 use clap::{ArgAction, Args, Parser};
@@ -16,12 +16,24 @@ pub struct Config {
     /// Address to serve gRPC on
     #[arg(long, env = "CHATROOM_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50054")]
     pub listen: SocketAddr,
+    /// Where the user service is: one name with any number of replicas behind it, or several names and commas
+    #[arg(
+        long,
+        env = "CHATROOM_USER_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:50051"
+    )]
+    pub user_url: Vec<Uri>,
     /// The object store.
     #[command(flatten)]
     pub s3: S3Settings,
     /// The public keys.
     #[command(flatten)]
     pub jwks: JwksConfig,
+    /// What this service proves itself with.
+    #[command(flatten)]
+    pub service_secret: ServiceSecretConfig,
     /// The limits.
     #[command(flatten)]
     pub settings: Settings,
@@ -130,7 +142,8 @@ fn bucket_name(text: &str) -> Result<String, &'static str> {
 mod tests {
     use super::*;
 
-    const NEEDED: [&str; 5] = ["chatroom-file", "--s3-bucket", "files", "--jwks-file", "keys.json"];
+    const NEEDED: [&str; 7] =
+        ["chatroom-file", "--service-secret-file", "file.secret", "--jwks-file", "keys.json", "--s3-bucket", "files"];
 
     fn parse(more: &[&str]) -> Result<Config, clap::Error> {
         Config::try_parse_from(NEEDED.iter().chain(more))
@@ -142,7 +155,7 @@ mod tests {
         assert_eq!(config.settings.upload_max_bytes, 64 * 1024 * 1024);
         assert_eq!(config.settings.upload_daily_bytes, 2 * 1024 * 1024 * 1024);
         assert!(config.s3.s3_access_key.is_none() && !config.s3.s3_force_path_style);
-        assert!(Config::try_parse_from(["chatroom-file", "--jwks-file", "keys.json"]).is_err());
+        assert!(Config::try_parse_from(&NEEDED[..5]).is_err());
     }
 
     #[test]

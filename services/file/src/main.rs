@@ -3,7 +3,16 @@
 use std::process::ExitCode;
 
 use chatroom_file::{Objects, config::Config};
-use chatroom_kit::{auth::Verifier, clock::Clock, config, lifecycle, telemetry, tls::Tls};
+use chatroom_kit::{
+    account_feed::AccountFeed,
+    auth::Verifier,
+    clock::Clock,
+    config, lifecycle,
+    link::Link,
+    service_token::{ServiceSecret, ServiceTokens},
+    telemetry,
+    tls::Tls,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -16,6 +25,10 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let clock = Clock::system();
     let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
     let tls = Tls::open(&config.tls, stop.clone()).await?;
+    let user = Link::connect(&config.user_url, tls.as_ref())?;
+    let secret = ServiceSecret::from_file(&config.service_secret.service_secret_file)?;
+    let tokens = ServiceTokens::follow("file", secret, user.clone(), clock.clone(), stop.clone());
+    AccountFeed::follow(verifier.clone(), user, tokens, stop.clone()).catch_up(AccountFeed::AT_START).await;
     let objects = Objects::connect(&config.s3).await;
     let routes = chatroom_file::routes(objects.clone(), verifier, clock, &config.settings);
     let listener = lifecycle::listen(config.listen).await?;

@@ -67,6 +67,8 @@ impl Service {
             iat: 0,
             exp: 10_000_000_000,
             jti: "test".to_owned(),
+            sid: String::new(),
+            generation: 0,
         };
         Client { files: self.files.clone(), token: self.tokens.sign(&claims) }
     }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use chatroom_group::{Links, Store, config::Config};
 use chatroom_kit::{
+    account_feed::AccountFeed,
     auth::Verifier,
     bus::Bus,
     clock::Clock,
@@ -30,10 +31,13 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let tls = Tls::open(&config.tls, stop.clone()).await?;
     let user = Link::connect(&config.user_url, tls.as_ref())?;
     let secret = ServiceSecret::from_file(&config.secret.service_secret_file)?;
+    let tokens = ServiceTokens::follow("group", secret, user.clone(), clock.clone(), stop.clone());
+    let accounts = AccountFeed::follow(verifier.clone(), user.clone(), tokens.clone(), stop.clone());
+    accounts.catch_up(AccountFeed::AT_START).await;
     let links = Links {
         merchant: Link::connect(&config.merchant_url, tls.as_ref())?,
         file: Link::connect(&config.file_url, tls.as_ref())?,
-        tokens: ServiceTokens::follow("group", secret, user.clone(), clock.clone(), stop.clone()),
+        tokens,
         user,
         moderation: config.settings.moderation(tls.as_ref())?,
     };

@@ -1,6 +1,8 @@
 //! Who is calling: verification of the tokens that the user service mints (EdDSA JWTs, RFC 7519 and RFC 8037, checked
 //! as RFC 8725 asks), for users and for services with no user behind them; neither kind passes for the other. Owns no
-//! signing key: nothing here can make a token.
+//! signing key: nothing here can make a token. What was ended before its time is refused as soon as it is known.
+
+mod revocations;
 
 use std::{
     collections::HashMap,
@@ -17,6 +19,7 @@ use jsonwebtoken::{
 };
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, metadata::MetadataMap};
 
@@ -26,6 +29,9 @@ use crate::{
     files::Changes,
     ids::UserId,
 };
+
+use self::revocations::Revocations;
+pub use self::revocations::{Revocation, Revoked};
 
 /// Who makes tokens: the claim `iss`.
 pub const ISSUER: &str = "chatroom";
@@ -64,6 +70,13 @@ pub struct Claims {
     pub exp: i64,
     /// Its own id.
     pub jti: String,
+    /// The session that it belongs to: what a login begins, and tokens got for tokens carry on. A token without one is
+    /// a session of its own.
+    #[serde(default)]
+    pub sid: String,
+    /// How often all of the user's sessions had been ended when it was made.
+    #[serde(default, rename = "gen")]
+    pub generation: i32,
 }
 
 /// What a service's token says.
@@ -92,13 +105,20 @@ pub struct ServiceCaller {
     expires: i64,
 }
 
-/// The user behind a call, as a verified token names them.
+/// The user behind a call, as a verified token names them. What they may do is not in it: a role in a token may be out
+/// of date.
 #[derive(Clone)]
 pub struct Caller {
     /// The user's id.
     pub id: UserId,
+    /// The session that the token belongs to.
+    pub session: Box<str>,
+    /// How often all of the user's sessions had been ended when the token was made.
+    pub generation: i32,
+    /// When the token was made, in seconds since the epoch.
+    pub issued: i64,
     /// When the token ends, in seconds since the epoch.
-    expires: i64,
+    pub expires: i64,
     /// `Bearer <token>`, ready to be passed on to the next service.
     authorization: tonic::metadata::AsciiMetadataValue,
 }
@@ -139,6 +159,7 @@ impl From<Unauthenticated> for Status {
 #[derive(Clone)]
 pub struct Verifier {
     keys: Arc<ArcSwap<Keys>>,
+    revocations: Revocations,
     clock: Clock,
 }
 
@@ -157,7 +178,8 @@ struct Keys {
 impl Verifier {
     /// Verifies with the keys in `jwks`, a JSON Web Key Set (RFC 7517) of Ed25519 public keys.
     pub fn new(jwks: &str, clock: Clock) -> anyhow::Result<Self> {
-        Ok(Self { keys: Arc::new(ArcSwap::from_pointee(Keys::parse(jwks)?)), clock })
+        let keys = Arc::new(ArcSwap::from_pointee(Keys::parse(jwks)?));
+        Ok(Self { keys, revocations: Revocations::new(), clock })
     }
 
     /// Verifies with the keys in a file and reads it again, until `stop`, whenever it has changed. A file that cannot
@@ -184,12 +206,30 @@ impl Verifier {
         }
         let now = self.clock.now().timestamp();
         let keys = self.keys.load();
-        if let Some(caller) = keys.seen.get(token) {
-            return if caller.expires > now { Ok(caller) } else { Err(Unauthenticated) };
-        }
-        let caller = Arc::new(keys.verify_unseen(token, now)?);
-        keys.seen.insert(token.into(), caller.clone());
-        Ok(caller)
+        let caller = if let Some(caller) = keys.seen.get(token) {
+            caller
+        } else {
+            let caller = Arc::new(keys.verify_unseen(token, now)?);
+            keys.seen.insert(token.into(), caller.clone());
+            caller
+        };
+        // Looked up each time: what is remembered was good when it was seen, and may have been ended since.
+        if caller.expires > now && !self.revocations.cover(&caller) { Ok(caller) } else { Err(Unauthenticated) }
+    }
+
+    /// Whether the token that named `caller` is still good. For those that hold on to one, such as an open socket.
+    pub fn is_good(&self, caller: &Caller) -> bool {
+        caller.expires > self.clock.now().timestamp() && !self.revocations.cover(caller)
+    }
+
+    /// Changes whenever tokens were ended before their time: the moment to ask [`Self::is_good`] again.
+    pub fn revoked(&self) -> watch::Receiver<u64> {
+        self.revocations.changes()
+    }
+
+    /// Refuses tokens from now on.
+    pub fn revoke(&self, revocations: Vec<Revocation>) {
+        self.revocations.add(revocations, self.clock.now().timestamp());
     }
 
     /// Who the metadata entry `authorization: Bearer <token>` names.
@@ -297,8 +337,12 @@ impl Keys {
         let mut authorization = String::with_capacity(token.len() + 7);
         // Writing to a String cannot fail.
         let _ = write!(authorization, "Bearer {token}");
+        let session = if claims.sid.is_empty() { claims.jti } else { claims.sid };
         Ok(Caller {
             id: claims.sub.parse().map_err(|_| Unauthenticated)?,
+            session: session.into(),
+            generation: claims.generation,
+            issued: claims.iat,
             expires: claims.exp,
             authorization: authorization.parse().map_err(|_| Unauthenticated)?,
         })
@@ -306,48 +350,4 @@ impl Keys {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::testing::Tokens;
-
-    fn service_name(verifier: &Verifier, token: &str) -> Option<String> {
-        verifier.service(&Tokens::request(token, ())).ok().map(|service| service.name.clone())
-    }
-
-    #[test]
-    fn a_user_and_a_service_never_pass_for_each_other() {
-        let tokens = Tokens::new(Clock::system());
-        let verifier = tokens.verifier();
-        let user = UserId::new();
-        let (of_user, of_service) = (tokens.user(user), tokens.service("gateway"));
-        // Twice: the second time each is remembered.
-        for _ in 0..2 {
-            assert_eq!(verifier.verify(&of_user).unwrap().id, user);
-            assert_eq!(service_name(&verifier, &of_service).as_deref(), Some("gateway"));
-            assert!(verifier.verify(&of_service).is_err());
-            assert_eq!(service_name(&verifier, &of_user), None);
-        }
-    }
-
-    #[test]
-    fn a_remembered_token_still_ends() {
-        let clock = Clock::standing_at(Clock::system().now());
-        let tokens = Tokens::new(clock.clone());
-        let verifier = tokens.verifier();
-        let (of_user, of_service) = (tokens.user(UserId::new()), tokens.service("gateway"));
-        assert!(verifier.verify(&of_user).is_ok() && service_name(&verifier, &of_service).is_some());
-        clock.advance(Duration::from_hours(1));
-        assert!(verifier.verify(&of_user).is_err() && service_name(&verifier, &of_service).is_none());
-    }
-
-    #[test]
-    fn a_service_has_a_plain_name() {
-        let tokens = Tokens::new(Clock::system());
-        let verifier = tokens.verifier();
-        for name in ["", "Gateway", "64e2e53561a25a30db767a40\n", &"x".repeat(33)] {
-            assert_eq!(service_name(&verifier, &tokens.service(name)), None, "{name:?}");
-        }
-    }
-}
+mod tests;

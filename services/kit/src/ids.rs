@@ -32,6 +32,11 @@ impl<K> Id<K> {
         Self(ObjectId::new(), PhantomData)
     }
 
+    /// The id's twelve bytes.
+    pub fn bytes(&self) -> [u8; 12] {
+        self.0.bytes()
+    }
+
     /// Reads the id in the request field `field`.
     pub fn parse(field: &'static str, text: &str) -> Result<Self, Invalid> {
         if text.is_empty() {

@@ -2,6 +2,7 @@
 //! between replicas, token verification, error details, ids and time. Owns no business rule and nothing that only one
 //! service uses.
 
+pub mod account_feed;
 pub mod auth;
 pub mod bus;
 pub mod clock;

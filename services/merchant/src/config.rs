@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use chatroom_kit::{
-    config::{AdminConfig, DatabaseConfig, JwksConfig, TelemetryConfig},
+    config::{AdminConfig, DatabaseConfig, JwksConfig, ServiceSecretConfig, TelemetryConfig},
     tls::TlsConfig,
 };
 use clap::{Args, Parser, ValueEnum};
@@ -31,6 +31,9 @@ pub struct Config {
     /// The public keys.
     #[command(flatten)]
     pub jwks: JwksConfig,
+    /// What this service proves itself with.
+    #[command(flatten)]
+    pub service_secret: ServiceSecretConfig,
     /// The rules.
     #[command(flatten)]
     pub settings: Settings,

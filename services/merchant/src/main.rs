@@ -2,7 +2,16 @@
 
 use std::process::ExitCode;
 
-use chatroom_kit::{auth::Verifier, clock::Clock, config, db, lifecycle, link::Link, telemetry, tls::Tls};
+use chatroom_kit::{
+    account_feed::AccountFeed,
+    auth::Verifier,
+    clock::Clock,
+    config, db, lifecycle,
+    link::Link,
+    service_token::{ServiceSecret, ServiceTokens},
+    telemetry,
+    tls::Tls,
+};
 use chatroom_merchant::{Store, config::Config};
 
 #[tokio::main]
@@ -20,6 +29,9 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let store = db::when_there(open, &stop).await?;
     let tls = Tls::open(&config.tls, stop.clone()).await?;
     let user = Link::connect(&config.user_url, tls.as_ref())?;
+    let secret = ServiceSecret::from_file(&config.service_secret.service_secret_file)?;
+    let tokens = ServiceTokens::follow("merchant", secret, user.clone(), clock.clone(), stop.clone());
+    AccountFeed::follow(verifier.clone(), user.clone(), tokens, stop.clone()).catch_up(AccountFeed::AT_START).await;
     let routes = chatroom_merchant::routes(store, user, verifier, clock, &config.settings);
     let listener = lifecycle::listen(config.listen).await?;
     if let Some(address) = config.admin.admin_listen {

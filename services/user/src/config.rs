@@ -23,7 +23,9 @@ pub enum Config {
     /// Give services secrets.
     AddService(AddServiceConfig),
     /// Make a user an administrator.
-    GrantAdmin(GrantAdminConfig),
+    GrantAdmin(AdminNameConfig),
+    /// Make an administrator an ordinary user.
+    RevokeAdmin(AdminNameConfig),
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,8 +45,10 @@ enum Command {
     /// that file may be written by hand: a name and the SHA-256 of a secret. To replace a secret, make another one in a
     /// folder of its own, add its line, give the service the new file, and remove the old line.
     AddService(AddServiceConfig),
-    /// Make a user an administrator, from the next login on
-    GrantAdmin(GrantAdminConfig),
+    /// Make a user an administrator
+    GrantAdmin(AdminNameConfig),
+    /// Make an administrator an ordinary user
+    RevokeAdmin(AdminNameConfig),
 }
 
 /// The settings for serving.
@@ -128,9 +132,9 @@ pub struct AddServiceConfig {
     pub if_missing: bool,
 }
 
-/// Whom to make an administrator.
+/// Who is to be an administrator, or none any more.
 #[derive(Args, Clone, Debug)]
-pub struct GrantAdminConfig {
+pub struct AdminNameConfig {
     /// The user's name, in any case
     pub name: String,
     /// The database.
@@ -164,6 +168,7 @@ impl FromArgMatches for Config {
             Command::Keygen(config) => Self::Keygen(config),
             Command::AddService(config) => Self::AddService(config),
             Command::GrantAdmin(config) => Self::GrantAdmin(config),
+            Command::RevokeAdmin(config) => Self::RevokeAdmin(config),
         })
     }
 

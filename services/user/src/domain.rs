@@ -2,6 +2,7 @@
 
 mod address;
 mod password;
+mod session;
 mod username;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use address::Address;
 pub use password::Password;
+pub use session::{AccountChange, Changed, Session, is_renewed};
 pub use username::Username;
 
 /// How long a registration can be repeated.
@@ -83,9 +85,18 @@ pub struct Account {
     pub password_hash: Arc<str>,
     /// What the client called the request that opened it.
     pub request_id: Option<String>,
+    /// The least generation of a token that is good.
+    pub generation: i32,
+    /// When it was disabled; nothing while it may be used.
+    pub disabled_at: Option<DateTime<Utc>>,
 }
 
 impl Account {
+    /// The account, unless it is disabled.
+    pub fn usable(self) -> Option<Self> {
+        self.disabled_at.is_none().then_some(self)
+    }
+
     /// Whether a request called `request_id` may be the one that opened the account, sent again: it bears the same id
     /// and comes within 24 hours. Whether it is depends on the password.
     pub fn may_be_opened_by(&self, request_id: Option<&RequestId>, now: DateTime<Utc>) -> bool {
@@ -109,7 +120,13 @@ mod tests {
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,
         };
-        Account { user, password_hash: "".into(), request_id: request_id.map(Into::into) }
+        Account {
+            user,
+            password_hash: "".into(),
+            request_id: request_id.map(Into::into),
+            generation: 0,
+            disabled_at: None,
+        }
     }
 
     #[test]

@@ -22,6 +22,18 @@ pub enum Error {
     /// The name is unknown or the password wrong; which of the two is not said.
     #[error("the name or the password is wrong")]
     InvalidCredentials,
+    /// The old password is not the caller's.
+    #[error("the old password is wrong")]
+    PasswordWrong,
+    /// An administrator has disabled the account.
+    #[error("the account is disabled")]
+    AccountDisabled,
+    /// Only administrators may do it.
+    #[error("only administrators may do this")]
+    AdminOnly,
+    /// Nobody may do it to themself.
+    #[error("nobody may do this to their own account")]
+    OwnAccount,
     /// Too many attempts have failed.
     #[error("too many attempts have failed")]
     TooManyAttempts {
@@ -57,6 +69,10 @@ impl From<Error> for Status {
         match error {
             Error::UsernameTaken => status(Code::AlreadyExists, "USERNAME_TAKEN", message),
             Error::InvalidCredentials => status(Code::Unauthenticated, "INVALID_CREDENTIALS", message),
+            Error::PasswordWrong => status(Code::PermissionDenied, "PASSWORD_WRONG", message),
+            Error::AccountDisabled => status(Code::PermissionDenied, "ACCOUNT_DISABLED", message),
+            Error::AdminOnly => status(Code::PermissionDenied, "ADMIN_ONLY", message),
+            Error::OwnAccount => status(Code::FailedPrecondition, "OWN_ACCOUNT", message),
             Error::TooManyAttempts { retry_after } => {
                 status_retry_after(Code::ResourceExhausted, "TOO_MANY_ATTEMPTS", message, retry_after)
             }

@@ -13,19 +13,24 @@ mod store;
 mod throttle;
 mod token;
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use chatroom_kit::{auth::Verifier, clock::Clock};
-use chatroom_proto::user::v1::user_service_server::UserServiceServer;
+use chatroom_proto::user::v1::{
+    admin_service_server::AdminServiceServer, session_service_server::SessionServiceServer,
+    user_service_server::UserServiceServer,
+};
 use tonic::service::Routes;
 
-pub use admin::grant_admin;
+pub use admin::{grant_admin, revoke_admin};
 pub use error::Error;
 pub use services::Services;
 pub use store::Store;
 pub use token::{Signer, Token};
 
 /// The service's routes. Starts the threads that hash passwords, which end with the routes.
-pub fn routes(
+pub async fn start(
     store: Store,
     signer: Signer,
     services: Services,
@@ -33,7 +38,12 @@ pub fn routes(
     clock: Clock,
     settings: &config::Settings,
 ) -> anyhow::Result<Routes> {
+    store.note_token_ttl(settings.token_ttl).await.context("the database failed")?;
     let service =
         rpc::Service::new(store, signer, services, verifier, clock, settings).context("passwords cannot be hashed")?;
-    Ok(chatroom_kit::rpc::surround(Routes::new(UserServiceServer::new(service))))
+    let service = Arc::new(service);
+    let routes = Routes::new(UserServiceServer::from_arc(service.clone()))
+        .add_service(SessionServiceServer::from_arc(service.clone()))
+        .add_service(AdminServiceServer::from_arc(service));
+    Ok(chatroom_kit::rpc::surround(routes))
 }

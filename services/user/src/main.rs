@@ -2,12 +2,24 @@
 
 use std::process::ExitCode;
 
-use chatroom_kit::{auth::Verifier, clock::Clock, config, db, lifecycle, telemetry, tls::Tls};
+use chatroom_kit::{
+    account_feed::AccountFeed,
+    auth::Verifier,
+    clock::Clock,
+    config, db, lifecycle,
+    link::Link,
+    service_token::{ServiceSecret, ServiceTokens},
+    telemetry,
+    tls::Tls,
+};
 use chatroom_user::{
     Services, Signer, Store,
-    config::{Config, GrantAdminConfig, ServeConfig},
+    config::{AdminNameConfig, Config, ServeConfig},
     keygen, services,
 };
+
+/// What this process calls itself where it asks itself.
+const NAME: &str = "user";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -16,6 +28,7 @@ async fn main() -> ExitCode {
         Config::Keygen(config) => keygen::run(&config),
         Config::AddService(config) => services::add(&config),
         Config::GrantAdmin(config) => grant_admin(config).await,
+        Config::RevokeAdmin(config) => revoke_admin(config).await,
     })
 }
 
@@ -26,13 +39,18 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let verifier = Verifier::from_file(&config.jwks.jwks_file, clock.clone(), stop.clone()).await?;
     let signer = Signer::from_file(&config.jwt_signing_key_file)?;
     signer.must_be_published_in(&verifier.jwks())?;
-    let services = Services::from_file(&config.service_secrets_file, stop.clone()).await?;
+    let secret = ServiceSecret::random();
+    let services = Services::from_file(&config.service_secrets_file, stop.clone()).await?.and(NAME, &secret);
     let database = &config.database;
     let open = async || Store::open(&database.database_url, database.database_pool).await;
     let store = db::when_there(open, &stop).await?;
     tracing::info!(key.id = signer.key_id(), "signing tokens");
     let tls = Tls::open(&config.tls, stop.clone()).await?;
-    let routes = chatroom_user::routes(store, signer, services, verifier, clock, &config.settings)?;
+    let routes =
+        chatroom_user::start(store, signer, services, verifier.clone(), clock.clone(), &config.settings).await?;
+    let itself = Link::Local(routes.clone());
+    let tokens = ServiceTokens::follow(NAME, secret, itself.clone(), clock, stop.clone());
+    AccountFeed::follow(verifier, itself, tokens, stop.clone());
     let listener = lifecycle::listen(config.listen).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;
@@ -42,7 +60,12 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     outcome
 }
 
-async fn grant_admin(config: GrantAdminConfig) -> anyhow::Result<()> {
+async fn grant_admin(config: AdminNameConfig) -> anyhow::Result<()> {
     let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
     chatroom_user::grant_admin(&store, &config.name, &Clock::system()).await
+}
+
+async fn revoke_admin(config: AdminNameConfig) -> anyhow::Result<()> {
+    let store = Store::open(&config.database.database_url, config.database.database_pool).await?;
+    chatroom_user::revoke_admin(&store, &config.name, &Clock::system()).await
 }

@@ -153,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_has_no_password() {
         let passwords = Passwords::start().unwrap();
-        let nothing = Password::claim(" ".into()).unwrap();
+        let nothing = Password::claim("password", " ".into()).unwrap();
         assert!(!passwords.verify(passwords.turn().await.unwrap(), nothing, None).await.unwrap());
     }
 }

@@ -41,6 +41,8 @@ type Hash = [u8; SHA256_OUTPUT_LEN];
 #[derive(Clone)]
 pub struct Services {
     known: Arc<ArcSwap<Known>>,
+    /// Those that no file names.
+    own: Arc<Known>,
     wrong: Arc<DefaultDirectRateLimiter>,
 }
 
@@ -64,15 +66,22 @@ impl Services {
 
     fn new(known: Known) -> Self {
         let wrong = DefaultDirectRateLimiter::direct(Quota::per_second(WRONG_PER_SECOND));
-        Self { known: Arc::new(ArcSwap::from_pointee(known)), wrong: Arc::new(wrong) }
+        Self { known: Arc::new(ArcSwap::from_pointee(known)), own: Arc::default(), wrong: Arc::new(wrong) }
+    }
+
+    /// Also knows `name`, whatever a file says: this process calls itself.
+    #[must_use]
+    pub fn and(self, name: &str, secret: &ServiceSecret) -> Self {
+        let own = Known::from([(name.to_owned(), vec![hash(secret.reveal())])]);
+        Self { own: Arc::new(own), ..self }
     }
 
     /// Makes sure that `secret` is the service's own. Wrong ones are bounded among themselves: a flood of them keeps no
     /// service that knows its secret from its token.
     pub(crate) fn verify(&self, name: &str, secret: &str) -> Result<(), Error> {
-        let (given, known) = (hash(secret), self.known.load());
-        let own = known.get(name).map(Vec::as_slice).unwrap_or_default();
-        if own.iter().any(|own| verify_slices_are_equal(own, &given).is_ok()) {
+        let (given, known) = (hash(secret), self.known.load_full());
+        let mut hashes = [&known, &*self.own].into_iter().filter_map(|known| known.get(name)).flatten();
+        if hashes.any(|own| verify_slices_are_equal(own, &given).is_ok()) {
             return Ok(());
         }
         self.wrong.check().map_err(|refused| {

@@ -20,7 +20,7 @@ use jsonwebtoken::{
 };
 use pem::{EncodeConfig, LineEnding, Pem};
 
-use crate::{domain::User, error::Error};
+use crate::{domain::Account, error::Error};
 
 /// What a PKCS#8 private key is called in PEM (RFC 7468).
 const PEM_TAG: &str = "PRIVATE KEY";
@@ -96,11 +96,20 @@ impl Signer {
         Ok(())
     }
 
-    /// A token for `user` that is good for `ttl` from `now` on, cut to whole seconds as JWTs count them.
-    pub fn mint(&self, user: &User, now: DateTime<Utc>, ttl: TimeDelta) -> Result<Token, Error> {
+    /// A token for `account` that is good for `ttl` from `now` on, cut to whole seconds as JWTs count them: of `session`,
+    /// or of a new one.
+    pub fn mint(
+        &self,
+        account: &Account,
+        session: Option<&str>,
+        now: DateTime<Utc>,
+        ttl: TimeDelta,
+    ) -> Result<Token, Error> {
         let expires_at = now.checked_add_signed(ttl).unwrap_or(DateTime::<Utc>::MAX_UTC).trunc_subsecs(0);
         let mut id = [0; TOKEN_ID];
         rand::fill(&mut id)?;
+        let id = URL_SAFE_NO_PAD.encode(id);
+        let user = &account.user;
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -109,7 +118,9 @@ impl Signer {
             role: user.role.number(),
             iat: now.timestamp(),
             exp: expires_at.timestamp(),
-            jti: URL_SAFE_NO_PAD.encode(id),
+            sid: session.unwrap_or(&id).to_owned(),
+            jti: id,
+            generation: account.generation,
         };
         let text = jsonwebtoken::encode(&self.header, &claims, &self.key)?;
         Ok(Token { text, expires_at })

@@ -16,7 +16,7 @@ use chatroom_kit::{
 };
 use chatroom_user::{
     Signer,
-    domain::{Role, User},
+    domain::{Account, Role, User},
 };
 use chrono::TimeDelta;
 use jsonwebtoken::{
@@ -67,6 +67,8 @@ impl Bench {
             iat: now,
             exp: now + 3600,
             jti: "1".into(),
+            sid: "1".into(),
+            generation: 0,
         };
         serde_json::to_value(claims).unwrap()
     }
@@ -89,9 +91,9 @@ impl Bench {
     }
 }
 
-fn user() -> User {
+fn account() -> Account {
     let now = Clock::system().now();
-    User {
+    let user = User {
         id: UserId::new(),
         username: "lily".into(),
         nickname: String::new(),
@@ -100,7 +102,8 @@ fn user() -> User {
         version: 0,
         created_at: now,
         updated_at: now,
-    }
+    };
+    Account { user, password_hash: "".into(), request_id: None, generation: 3, disabled_at: None }
 }
 
 fn encoded(part: &Value) -> String {
@@ -110,9 +113,10 @@ fn encoded(part: &Value) -> String {
 #[test]
 fn a_minted_token_is_accepted() {
     let bench = Bench::new();
-    let user = user();
-    let token = bench.signer.mint(&user, bench.clock.now(), TimeDelta::hours(1)).unwrap();
-    assert_eq!(bench.verifier.verify(&token.text).unwrap().id, user.id);
+    let account = account();
+    let token = bench.signer.mint(&account, None, bench.clock.now(), TimeDelta::hours(1)).unwrap();
+    let caller = bench.verifier.verify(&token.text).unwrap();
+    assert_eq!((caller.id, caller.generation), (account.user.id, 3));
     // What the attacks below start from is accepted too: each fails for its own fault.
     assert!(bench.verifier.verify(&bench.signed(&json!({}))).is_ok());
 }
@@ -120,18 +124,18 @@ fn a_minted_token_is_accepted() {
 #[test]
 fn no_two_tokens_are_the_same() {
     let bench = Bench::new();
-    let mint = || bench.signer.mint(&user(), bench.clock.now(), TimeDelta::hours(1)).unwrap().text;
+    let mint = || bench.signer.mint(&account(), None, bench.clock.now(), TimeDelta::hours(1)).unwrap().text;
     assert_ne!(mint(), mint());
 }
 
 #[test]
 fn a_token_says_nothing_that_is_secret() {
     let bench = Bench::new();
-    let token = bench.signer.mint(&user(), bench.clock.now(), TimeDelta::hours(1)).unwrap().text;
+    let token = bench.signer.mint(&account(), None, bench.clock.now(), TimeDelta::hours(1)).unwrap().text;
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     let names: Vec<_> = claims.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names, ["aud", "exp", "iat", "iss", "jti", "role", "sub", "username"]);
+    assert_eq!(names, ["aud", "exp", "gen", "iat", "iss", "jti", "role", "sid", "sub", "username"]);
 }
 
 #[test]

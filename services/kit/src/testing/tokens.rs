@@ -45,17 +45,27 @@ impl Tokens {
         Verifier::new(&self.jwks, self.clock.clone()).expect("the test's key is well formed")
     }
 
+    /// The clock that they are made by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// A user's token, good for an hour.
     pub fn user(&self, id: UserId) -> String {
-        self.user_with_role(id, 0)
+        self.user_in(id, "test", 0)
+    }
+
+    /// A user's token of a session and a generation, good for an hour.
+    pub fn user_in(&self, id: UserId, session: &str, generation: i32) -> String {
+        self.sign_user(id, 0, session, generation)
     }
 
     /// An administrator's token, good for an hour.
     pub fn administrator(&self, id: UserId) -> String {
-        self.user_with_role(id, 1)
+        self.sign_user(id, 1, "test", 0)
     }
 
-    fn user_with_role(&self, id: UserId, role: u8) -> String {
+    fn sign_user(&self, id: UserId, role: u8, session: &str, generation: i32) -> String {
         let now = self.clock.now().timestamp();
         self.sign(&Claims {
             iss: ISSUER.to_owned(),
@@ -66,6 +76,8 @@ impl Tokens {
             iat: now,
             exp: now + TTL,
             jti: "test".to_owned(),
+            sid: session.to_owned(),
+            generation,
         })
     }
 

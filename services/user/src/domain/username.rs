@@ -56,6 +56,14 @@ impl Username {
         Ok(Self { written: written.to_owned(), key })
     }
 
+    /// What the keys of names begin with that begin with `text`; nothing where any may.
+    pub fn parse_prefix(text: &str) -> Result<String, Invalid> {
+        if text.trim().is_empty() {
+            return Ok(String::new());
+        }
+        Self::parse(text).map(|name| name.key)
+    }
+
     /// The name as it was written, trimmed.
     pub fn as_str(&self) -> &str {
         &self.written

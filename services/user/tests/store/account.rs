@@ -1,15 +1,13 @@
-//! What the user service's store promises, on both engines.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Accounts: how they are opened and found.
 
 use std::collections::HashSet;
 
-use chatroom_kit::{fields::RequestId, ids::UserId, on_both_engines, testing::FreshDatabase};
-use chatroom_user::{
-    Store,
-    domain::{NewAccount, Role, Username},
-};
-use chrono::{DateTime, TimeDelta, Utc};
+use chatroom_kit::{ids::UserId, on_both_engines};
+use chatroom_user::{Store, domain::Role};
+use chrono::TimeDelta;
 use futures::future;
+
+use crate::world::{Fresh, account, named, noon, open};
 
 on_both_engines!(
     an_account_is_found_as_it_was_opened,
@@ -23,33 +21,6 @@ on_both_engines!(
     text_is_stored_literally,
     replicas_may_start_at_once,
 );
-
-/// A store, and the database it stands on.
-struct Fresh {
-    store: Store,
-    database: FreshDatabase,
-}
-
-async fn open(database: FreshDatabase) -> Fresh {
-    let store = Store::open(&database.url, 8).await.expect("the store opens");
-    Fresh { store, database }
-}
-
-fn noon() -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(1_692_591_413_765).unwrap()
-}
-
-fn named(name: &str) -> Username {
-    Username::parse(name).unwrap()
-}
-
-fn account(name: &str) -> NewAccount {
-    NewAccount {
-        username: named(name),
-        password_hash: "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQM".into(),
-        request_id: RequestId::parse("r-1").unwrap(),
-    }
-}
 
 async fn an_account_is_found_as_it_was_opened(fresh: Fresh) {
     let opened = fresh.store.open_account(&account("小蓝"), noon()).await.unwrap().unwrap();
@@ -115,16 +86,16 @@ async fn many_accounts_are_found_at_once(fresh: Fresh) {
 async fn an_administrator_is_made_once(fresh: Fresh) {
     let opened = fresh.store.open_account(&account("lily"), noon()).await.unwrap().unwrap();
     let (later, latest) = (noon() + TimeDelta::hours(1), noon() + TimeDelta::hours(2));
-    let made = fresh.store.make_administrator(&named("Lily"), later).await.unwrap().unwrap();
+    let made = fresh.store.set_role(&named("Lily"), Role::Administrator, later).await.unwrap().unwrap();
     assert_eq!((made.id, made.role, made.version), (opened.id, Role::Administrator, 1));
     assert_eq!((made.created_at, made.updated_at), (noon(), later));
-    assert_eq!(fresh.store.make_administrator(&named("lily"), latest).await.unwrap().as_ref(), Some(&made));
+    assert_eq!(fresh.store.set_role(&named("lily"), Role::Administrator, latest).await.unwrap().as_ref(), Some(&made));
     assert_eq!(fresh.store.user(opened.id).await.unwrap(), Some(made));
 }
 
 async fn an_unknown_user_is_made_nothing(fresh: Fresh) {
     fresh.store.open_account(&account("lily"), noon()).await.unwrap().unwrap();
-    assert_eq!(fresh.store.make_administrator(&named("rose"), noon()).await.unwrap(), None);
+    assert_eq!(fresh.store.set_role(&named("rose"), Role::Administrator, noon()).await.unwrap(), None);
     assert_eq!(fresh.store.account(&named("lily")).await.unwrap().unwrap().user.role, Role::User);
 }
 

@@ -1,108 +1,16 @@
-//! What the user service's RPCs promise, through the client that the gateway uses.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! Opening, finding and signing in to accounts.
 
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chatroom_kit::{
-    auth::Verifier,
-    clock::Clock,
-    error::{Reason, reason_of},
-    ids::UserId,
-    link::Link,
-    testing::{self, FreshDatabase, Tokens},
-};
-use chatroom_proto::user::v1::{
-    BatchGetUsersRequest, GetUserRequest, LoginRequest, LoginResponse, RegisterRequest, Role, User,
-    user_service_client::UserServiceClient,
-};
-use chatroom_user::{Services, Signer, Store, config::Settings};
+use chatroom_kit::{error::reason_of, ids::UserId, testing::Tokens};
+use chatroom_proto::user::v1::Role;
+use chatroom_user::config::Settings;
 use chrono::{DateTime, TimeDelta};
 use futures::future;
-use tonic::{Code, Request, Status};
+use tonic::Code;
 
-/// A running service.
-struct Service {
-    client: UserServiceClient<Link>,
-    store: Store,
-    verifier: Verifier,
-    clock: Clock,
-    _database: FreshDatabase,
-}
-
-impl Service {
-    /// One whose clock stands still: where a block begins, it does not end by itself.
-    async fn start() -> Self {
-        Self::start_with(settings()).await
-    }
-
-    async fn start_with(settings: Settings) -> Self {
-        // Ahead of the machine's clock, by which the verifier's library judges `exp`.
-        let clock = Clock::standing_at(Clock::system().now());
-        let signer = Signer::from_pem(&Signer::generate().unwrap()).unwrap();
-        let verifier = Verifier::new(&signer.jwks(), clock.clone()).unwrap();
-        Self::start_verifying(signer, verifier, clock, settings).await
-    }
-
-    /// One that accepts what `tokens` makes, and no token of its own.
-    async fn start_believing(tokens: &Tokens, clock: Clock) -> Self {
-        let signer = Signer::from_pem(&Signer::generate().unwrap()).unwrap();
-        Self::start_verifying(signer, tokens.verifier(), clock, settings()).await
-    }
-
-    async fn start_verifying(signer: Signer, verifier: Verifier, clock: Clock, settings: Settings) -> Self {
-        let database = testing::sqlite();
-        let store = Store::open(&database.url, 4).await.unwrap();
-        let routes =
-            chatroom_user::routes(store.clone(), signer, Services::of([]), verifier.clone(), clock.clone(), &settings)
-                .unwrap();
-        let client = UserServiceClient::new(Link::Local(routes));
-        Self { client, store, verifier, clock, _database: database }
-    }
-
-    async fn register(&self, username: &str, password: &str, request_id: &str) -> Result<User, Status> {
-        let request =
-            RegisterRequest { username: username.into(), password: password.into(), request_id: request_id.into() };
-        Ok(self.client.clone().register(request).await?.into_inner().user.unwrap())
-    }
-
-    async fn login_from(&self, address: &str, username: &str, password: &str) -> Result<LoginResponse, Status> {
-        let request =
-            LoginRequest { username: username.into(), password: password.into(), client_address: address.into() };
-        Ok(self.client.clone().login(request).await?.into_inner())
-    }
-
-    async fn login(&self, username: &str, password: &str) -> Result<LoginResponse, Status> {
-        self.login_from("203.0.113.7", username, password).await
-    }
-
-    async fn get_user(&self, id: &str, token: Option<&str>) -> Result<User, Status> {
-        let mut request = Request::new(GetUserRequest { id: id.into() });
-        if let Some(token) = token {
-            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
-        }
-        Ok(self.client.clone().get_user(request).await?.into_inner().user.unwrap())
-    }
-
-    async fn batch_get_users(&self, ids: &[String], token: &str) -> Result<Vec<User>, Status> {
-        let request = Tokens::request(token, BatchGetUsersRequest { ids: ids.to_vec() });
-        Ok(self.client.clone().batch_get_users(request).await?.into_inner().users)
-    }
-}
-
-fn settings() -> Settings {
-    Settings { token_ttl: TimeDelta::days(7), password_min_length: 6, login_failures_per_address: 10 }
-}
-
-fn refused<T: std::fmt::Debug>(outcome: Result<T, Status>) -> (Code, Reason) {
-    let status = outcome.unwrap_err();
-    (status.code(), reason_of(&status).unwrap())
-}
-
-fn reason<T: std::fmt::Debug>(outcome: Result<T, Status>) -> (Code, String) {
-    let (code, reason) = refused(outcome);
-    (code, reason.reason)
-}
+use crate::world::{Service, reason, refused};
 
 #[tokio::test]
 async fn an_account_is_opened_and_signed_in_to() {
@@ -284,7 +192,7 @@ fn role_in(token: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn an_administrator_has_a_token_that_says_so() {
+async fn an_administrator_is_made_and_unmade() {
     let service = Service::start().await;
     service.register("lily", "123456", "").await.unwrap();
     chatroom_user::grant_admin(&service.store, "LILY", &service.clock).await.unwrap();
@@ -292,6 +200,9 @@ async fn an_administrator_has_a_token_that_says_so() {
     assert_eq!(role_in(&login.token), 1);
     let user = login.user.unwrap();
     assert_eq!((user.role(), user.version), (Role::Administrator, 1));
+    chatroom_user::revoke_admin(&service.store, "lily", &service.clock).await.unwrap();
+    let user = service.login("lily", "123456").await.unwrap().user.unwrap();
+    assert_eq!((user.role(), user.version), (Role::User, 2));
     let error = chatroom_user::grant_admin(&service.store, "rose", &service.clock).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no user called rose");
 }

@@ -1,0 +1,74 @@
+//! What administrators do to accounts, over gRPC.
+
+use chatroom_kit::{ids::UserId, wire};
+use chatroom_proto::user::v1::{
+    DisableAccountRequest, DisableAccountResponse, EnableAccountRequest, EnableAccountResponse, EndSessionsRequest,
+    EndSessionsResponse, FindAccountsRequest, FindAccountsResponse, admin_service_server::AdminService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{Service, encode};
+use crate::{domain::Username, error::Error};
+
+#[tonic::async_trait]
+impl AdminService for Service {
+    async fn find_accounts(
+        &self,
+        request: Request<FindAccountsRequest>,
+    ) -> Result<Response<FindAccountsResponse>, Status> {
+        self.administrator(&*self.verifier.caller(&request)?).await?;
+        let FindAccountsRequest { username_prefix, page_size, page_token } = request.into_inner();
+        let prefix = Username::parse_prefix(&username_prefix)?;
+        let limit = wire::page_size(page_size)?;
+        let after = (!page_token.is_empty()).then(|| UserId::parse("page_token", &page_token)).transpose()?;
+        let mut accounts = self.store.find_accounts(&prefix, after, limit + 1).await.map_err(Error::from)?;
+        let more = wire::cut(&mut accounts, limit);
+        let last = accounts.last().filter(|_| more).map(|account| account.user.id.to_string());
+        Ok(Response::new(FindAccountsResponse {
+            accounts: accounts.into_iter().map(encode::account).collect(),
+            next_page_token: last.unwrap_or_default(),
+        }))
+    }
+
+    async fn disable_account(
+        &self,
+        request: Request<DisableAccountRequest>,
+    ) -> Result<Response<DisableAccountResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        self.administrator(&caller).await?;
+        let user = UserId::parse("user", &request.get_ref().user)?;
+        if user == caller.id {
+            return Err(Error::OwnAccount.into());
+        }
+        let account = self.store.set_disabled(user, true, self.clock.now()).await.map_err(Error::from)?;
+        let account = account.ok_or(Error::UserNotFound)?;
+        tracing::info!(user.id = %user, administrator.id = %caller.id, "account disabled");
+        Ok(Response::new(DisableAccountResponse { account: Some(encode::account(account)) }))
+    }
+
+    async fn enable_account(
+        &self,
+        request: Request<EnableAccountRequest>,
+    ) -> Result<Response<EnableAccountResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        self.administrator(&caller).await?;
+        let user = UserId::parse("user", &request.get_ref().user)?;
+        let account = self.store.set_disabled(user, false, self.clock.now()).await.map_err(Error::from)?;
+        let account = account.ok_or(Error::UserNotFound)?;
+        tracing::info!(user.id = %user, administrator.id = %caller.id, "account enabled");
+        Ok(Response::new(EnableAccountResponse { account: Some(encode::account(account)) }))
+    }
+
+    async fn end_sessions(
+        &self,
+        request: Request<EndSessionsRequest>,
+    ) -> Result<Response<EndSessionsResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        self.administrator(&caller).await?;
+        let user = UserId::parse("user", &request.get_ref().user)?;
+        self.store.end_sessions(user, self.clock.now()).await.map_err(Error::from)?;
+        let account = self.store.own_account(user).await.map_err(Error::from)?.ok_or(Error::UserNotFound)?;
+        tracing::info!(user.id = %user, administrator.id = %caller.id, "sessions ended");
+        Ok(Response::new(EndSessionsResponse { account: Some(encode::account(account)) }))
+    }
+}

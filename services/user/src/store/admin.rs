@@ -1,0 +1,93 @@
+//! What administrators and operators do to accounts in the database.
+
+use chatroom_kit::{ids::UserId, on};
+use chrono::{DateTime, Utc};
+
+use super::{
+    Store,
+    row::{AccountRow, UserRow, account_columns, user_columns},
+};
+use crate::domain::{Account, Role, User, Username};
+
+impl Store {
+    /// Gives the user a role; nothing where nobody bears the name. One who has it already stays as they are.
+    #[tracing::instrument(level = "debug", name = "db.account.update_role", skip_all, err(level = "debug"))]
+    pub async fn set_role(
+        &self,
+        username: &Username,
+        role: Role,
+        now: DateTime<Utc>,
+    ) -> Result<Option<User>, sqlx::Error> {
+        let row: Option<UserRow> = on!(&self.db, write pool => {
+            sqlx::query_as(concat!(
+                "update account set
+                    role = $2,
+                    version = case when role = $2 then version else version + 1 end,
+                    updated_at = case when role = $2 then updated_at else $3 end
+                where username_key = $1
+                returning ", user_columns!()
+            ))
+            .bind(username.key())
+            .bind(i16::from(role.number()))
+            .bind(now)
+            .fetch_optional(pool)
+            .await
+        })?;
+        row.map(User::try_from).transpose()
+    }
+
+    /// Disables an account or lets it be used again, and ends all of its sessions where it is disabled; nothing where
+    /// there is no such account. One that is as it should be stays as it is.
+    #[tracing::instrument(level = "debug", name = "db.account.update_disabled", skip_all, err(level = "debug"))]
+    pub async fn set_disabled(
+        &self,
+        user: UserId,
+        disabled: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, sqlx::Error> {
+        let mut transaction = self.db.begin().await?;
+        let changed = on!(&mut transaction, within connection => {
+            sqlx::query(
+                "update account set disabled_at = $3, version = version + 1, updated_at = $4
+                where id = $1 and (disabled_at is null) = $2",
+            )
+            .bind(user)
+            .bind(disabled)
+            .bind(disabled.then_some(now))
+            .bind(now)
+            .execute(connection)
+            .await
+            .map(|done| done.rows_affected() > 0)
+        })?;
+        if changed && disabled {
+            self.next_generation(&mut transaction, user, now).await?;
+        }
+        transaction.commit().await?;
+        self.own_account(user).await
+    }
+
+    /// The accounts whose names' keys begin with `prefix`, in the order of the keys: those after the account `after`,
+    /// or the first ones.
+    #[tracing::instrument(level = "debug", name = "db.account.find", skip_all, err(level = "debug"))]
+    pub async fn find_accounts(
+        &self,
+        prefix: &str,
+        after: Option<UserId>,
+        limit: i64,
+    ) -> Result<Vec<Account>, sqlx::Error> {
+        let rows: Vec<AccountRow> = on!(&self.db, read pool => {
+            sqlx::query_as(concat!(
+                "select ", account_columns!(), " from account
+                where substr(username_key, 1, length($1)) = $1
+                    and ($2 is null or username_key > (select username_key from account where id = $2))
+                order by username_key limit $3"
+            ))
+            .bind(prefix)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(pool)
+            .await
+        })?;
+        rows.into_iter().map(Account::try_from).collect()
+    }
+}

@@ -1,0 +1,108 @@
+//! The end of sessions in the database, and what of an account decides over a token.
+
+use std::sync::Arc;
+
+use chatroom_kit::{db::Transaction, ids::UserId, on};
+use chrono::{DateTime, Utc};
+
+use super::{
+    Store,
+    change::Change,
+    row::{AccountRow, account_columns},
+};
+use crate::domain::{Account, Session};
+
+impl Store {
+    /// The account with what proves that a caller owns it.
+    #[tracing::instrument(level = "debug", name = "db.account.select_own", skip_all, err(level = "debug"))]
+    pub async fn own_account(&self, id: UserId) -> Result<Option<Account>, sqlx::Error> {
+        let row: Option<AccountRow> = on!(&self.db, read pool => {
+            sqlx::query_as(concat!("select ", account_columns!(), " from account where id = $1"))
+                .bind(id)
+                .fetch_optional(pool)
+                .await
+        })?;
+        row.map(Account::try_from).transpose()
+    }
+
+    /// Ends a session.
+    #[tracing::instrument(level = "debug", name = "db.session.end", skip_all, err(level = "debug"))]
+    pub async fn end_session(&self, session: &Session, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+        let mut transaction = self.db.begin().await?;
+        self.add_change(&mut transaction, session.user, Change::SessionEnded(&session.id), now).await?;
+        transaction.commit().await
+    }
+
+    /// Whether a session has ended by itself. One that all others of its user have ended with is known by its
+    /// generation.
+    #[tracing::instrument(level = "debug", name = "db.session.select", skip_all, err(level = "debug"))]
+    pub async fn session_ended(&self, session: &Session) -> Result<bool, sqlx::Error> {
+        let ended: Option<i64> = on!(&self.db, read pool => {
+            sqlx::query_scalar("select seq from account_change where session_id = $1 and user_id = $2 limit 1")
+                .bind(&*session.id)
+                .bind(session.user)
+                .fetch_optional(pool)
+                .await
+        })?;
+        Ok(ended.is_some())
+    }
+
+    /// Ends all sessions of a user's; false where there is no such user.
+    #[tracing::instrument(level = "debug", name = "db.session.end_all", skip_all, err(level = "debug"))]
+    pub async fn end_sessions(&self, user: UserId, now: DateTime<Utc>) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.db.begin().await?;
+        let ended = self.next_generation(&mut transaction, user, now).await?;
+        transaction.commit().await?;
+        Ok(ended)
+    }
+
+    /// Gives an account another password in place of the one whose hash is `old`, and ends all of its sessions; nothing
+    /// where `old` is not its password's hash any more.
+    #[tracing::instrument(level = "debug", name = "db.account.update_password", skip_all, err(level = "debug"))]
+    pub async fn change_password(
+        &self,
+        user: UserId,
+        old: &Arc<str>,
+        new: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, sqlx::Error> {
+        let mut transaction = self.db.begin().await?;
+        let changed = on!(&mut transaction, within connection => {
+            sqlx::query("update account set password_hash = $3, version = version + 1, updated_at = $4
+                where id = $1 and password_hash = $2")
+                .bind(user)
+                .bind(&**old)
+                .bind(new)
+                .bind(now)
+                .execute(connection)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        if changed == 0 {
+            return Ok(None);
+        }
+        self.next_generation(&mut transaction, user, now).await?;
+        transaction.commit().await?;
+        self.own_account(user).await
+    }
+
+    /// Counts up the generation of a user's tokens, and tells; false where there is no such user.
+    pub(super) async fn next_generation(
+        &self,
+        transaction: &mut Transaction,
+        user: UserId,
+        now: DateTime<Utc>,
+    ) -> Result<bool, sqlx::Error> {
+        let generation: Option<i32> = on!(transaction, within connection => {
+            sqlx::query_scalar("update account set generation = generation + 1 where id = $1 returning generation")
+                .bind(user)
+                .fetch_optional(connection)
+                .await
+        })?;
+        let Some(generation) = generation else {
+            return Ok(false);
+        };
+        self.add_change(transaction, user, Change::LeastGeneration(generation), now).await?;
+        Ok(true)
+    }
+}

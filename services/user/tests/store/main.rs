@@ -1,0 +1,6 @@
+//! What the user service's store promises, on both engines.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod account;
+mod session;
+mod world;
