@@ -39,6 +39,8 @@ static TABLE: &[Row] = &[
     row(error::INVALID_ARGUMENT, StatusCode::BAD_REQUEST, "请求参数不正确"),
     row(error::UNAUTHENTICATED, StatusCode::UNAUTHORIZED, "请先登录"),
     row("INVALID_CREDENTIALS", StatusCode::UNAUTHORIZED, "用户名或密码不正确"),
+    row("PASSWORD_WRONG", StatusCode::FORBIDDEN, "原密码不正确"),
+    row("ACCOUNT_DISABLED", StatusCode::FORBIDDEN, "该账号已被停用"),
     row("ADMIN_ONLY", StatusCode::FORBIDDEN, "只有管理员可以这样做"),
     row("NOT_MERCHANT_OWNER", StatusCode::FORBIDDEN, "只有商页的创建者可以这样做"),
     row("NOT_CUSTOMER", StatusCode::FORBIDDEN, "只有商页的客服可以这样做"),
@@ -66,6 +68,7 @@ static TABLE: &[Row] = &[
     row("FILE_NOT_FOUND", StatusCode::NOT_FOUND, "文件不存在"),
     row("METHOD_NOT_ALLOWED", StatusCode::METHOD_NOT_ALLOWED, "该地址不支持这种请求方法"),
     row("USERNAME_TAKEN", StatusCode::CONFLICT, "用户名已被注册"),
+    row("OWN_ACCOUNT", StatusCode::CONFLICT, "不能对自己的账号这样做"),
     row("ACTIVATION_CODE_USED", StatusCode::CONFLICT, "激活码已被使用"),
     row("OWNER_CANNOT_LEAVE", StatusCode::CONFLICT, "群主不能退出群聊"),
     row("SERVICE_CONVERSATION", StatusCode::CONFLICT, "客服会话不支持这样做"),
@@ -247,6 +250,8 @@ fn field_sentence(reason: &Reason) -> String {
         "request_id" => "Idempotency-Key",
         "page_token" => "after",
         "page_size" => "limit",
+        "old_password" => "old",
+        "new_password" => "new",
         field => field,
     };
     let bound = fact("bound");

@@ -25,7 +25,7 @@ mod value;
 
 use std::sync::Arc;
 
-use chatroom_kit::{auth::Verifier, bus::Bus, link::Link, service_token::ServiceTokens};
+use chatroom_kit::{account_feed::AccountFeed, auth::Verifier, bus::Bus, link::Link, service_token::ServiceTokens};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +47,8 @@ pub struct Gateway {
     pub bus: Bus,
     /// What the gateway calls with where no user stands behind a call.
     pub service_tokens: ServiceTokens,
+    /// What is heard of accounts.
+    pub accounts: AccountFeed,
     /// What verifies the callers' tokens.
     pub verifier: Verifier,
     /// The rules.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use chatroom_gateway::{Gateway, config::Config};
 use chatroom_kit::{
+    account_feed::AccountFeed,
     auth::Verifier,
     bus::Bus,
     clock::Clock,
@@ -27,9 +28,13 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let secret = ServiceSecret::from_file(&config.service_secret.service_secret_file)?;
     let tls = Tls::open(&config.tls, stop.clone()).await?;
     let user = Link::connect(&config.user_url, tls.as_ref())?;
+    let service_tokens = ServiceTokens::follow("gateway", secret, user.clone(), clock, stop.clone());
+    let accounts = AccountFeed::follow(verifier.clone(), user.clone(), service_tokens.clone(), stop.clone());
+    accounts.catch_up(AccountFeed::AT_START).await;
     let gateway = Gateway {
         bus: Bus::connect("chatroom-gateway", &config.bus).await?,
-        service_tokens: ServiceTokens::follow("gateway", secret, user.clone(), clock, stop.clone()),
+        service_tokens,
+        accounts,
         user,
         merchant: Link::connect(&config.merchant_url, tls.as_ref())?,
         group: Link::connect(&config.group_url, tls.as_ref())?,

@@ -35,6 +35,7 @@ const BEARER: &str = "bearer";
         (name = "merchant", description = "Merchant pages (商页)"),
         (name = "group", description = "Group chats (群聊) and their members"),
         (name = "message", description = "What is said in groups"),
+        (name = "admin", description = "For administrators"),
         (name = "report", description = "What pages' creators are told of"),
         (name = "upload", description = "Files"),
         (name = "operation", description = "For operators and other services")

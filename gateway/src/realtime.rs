@@ -25,6 +25,7 @@ mod reply;
 mod request;
 mod room;
 mod session;
+mod signed_out;
 mod socket;
 mod source;
 mod user;
@@ -70,6 +71,7 @@ impl Hub {
         until_drained(Box::pin(memberships::listen(hub.clone())));
         until_drained(Box::pin(memberships::list(hub.clone())));
         until_drained(Box::pin(presence::listen(hub.clone())));
+        until_drained(Box::pin(signed_out::close(hub.clone())));
         hub
     }
 

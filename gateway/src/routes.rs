@@ -1,5 +1,6 @@
 //! The routes, put together. Each module owns a service's routes and what they look like in JSON.
 
+mod admin;
 mod block;
 mod conversation;
 mod docs;
@@ -46,6 +47,7 @@ pub(crate) fn router(app: &App, origins: &Origins, budget: Duration) -> anyhow::
         .merge(block::routes())
         .merge(report::routes())
         .merge(socket::routes())
+        .merge(admin::routes())
         .merge(upload::routes())
         .merge(download::routes())
         .merge(keys::routes())

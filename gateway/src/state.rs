@@ -3,12 +3,19 @@
 
 use std::sync::Arc;
 
-use chatroom_kit::{auth::Verifier, link::Link};
+use chatroom_kit::{account_feed::AccountFeed, auth::Verifier, link::Link};
 use chatroom_proto::{
-    conduct::v1::conduct_service_client::ConductServiceClient, file::v1::file_service_client::FileServiceClient,
-    group::v1::group_service_client::GroupServiceClient, merchant::v1::merchant_service_client::MerchantServiceClient,
-    message::v1::message_service_client::MessageServiceClient, record::v1::record_service_client::RecordServiceClient,
-    user::v1::user_service_client::UserServiceClient, webhook::v1::webhook_service_client::WebhookServiceClient,
+    conduct::v1::conduct_service_client::ConductServiceClient,
+    file::v1::file_service_client::FileServiceClient,
+    group::v1::group_service_client::GroupServiceClient,
+    merchant::v1::merchant_service_client::MerchantServiceClient,
+    message::v1::message_service_client::MessageServiceClient,
+    record::v1::record_service_client::RecordServiceClient,
+    user::v1::{
+        admin_service_client::AdminServiceClient, session_service_client::SessionServiceClient,
+        user_service_client::UserServiceClient,
+    },
+    webhook::v1::webhook_service_client::WebhookServiceClient,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +43,10 @@ pub(crate) struct Shared {
     pub(crate) directory: Arc<Directory>,
     /// Who is connected, and what they are told.
     pub(crate) hub: Arc<Hub>,
+    session: SessionServiceClient<Link>,
+    account_admin: AdminServiceClient<Link>,
+    /// What is heard of accounts.
+    pub(crate) accounts: AccountFeed,
     /// What verifies the callers' tokens.
     pub(crate) verifier: Verifier,
     /// The standing limits.
@@ -52,7 +63,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(gateway: Gateway, stop: CancellationToken) -> Self {
-        let user = UserServiceClient::new(gateway.user);
+        let user = UserServiceClient::new(gateway.user.clone());
         let directory = Arc::new(Directory::new(user.clone()));
         let hub = Hub::start(
             gateway.group.clone(),
@@ -63,6 +74,9 @@ impl Shared {
             stop.clone(),
         );
         Self {
+            session: SessionServiceClient::new(gateway.user.clone()),
+            account_admin: AdminServiceClient::new(gateway.user),
+            accounts: gateway.accounts,
             directory,
             hub,
             user,
@@ -88,6 +102,14 @@ impl Shared {
 
     pub(crate) fn user(&self) -> UserServiceClient<Link> {
         self.user.clone()
+    }
+
+    pub(crate) fn session(&self) -> SessionServiceClient<Link> {
+        self.session.clone()
+    }
+
+    pub(crate) fn account_admin(&self) -> AdminServiceClient<Link> {
+        self.account_admin.clone()
     }
 
     pub(crate) fn merchant(&self) -> MerchantServiceClient<Link> {

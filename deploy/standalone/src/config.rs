@@ -49,4 +49,9 @@ pub(crate) enum Command {
         /// The user's name
         name: String,
     },
+    /// Make the administrator NAME an ordinary user; works while the server runs
+    RevokeAdmin {
+        /// The user's name
+        name: String,
+    },
 }

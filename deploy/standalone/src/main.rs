@@ -16,12 +16,15 @@ async fn main() -> ExitCode {
 }
 
 async fn try_main(config: Config) -> anyhow::Result<()> {
+    let clock = Clock::system();
     match &config.command {
         None => Box::pin(serve::serve(config)).await,
-        Some(Command::GrantAdmin { name }) => {
-            let data = DataFolder::open(&config.data_dir)?;
-            let users = chatroom_user::Store::open(&data.database("user"), 1).await?;
-            chatroom_user::grant_admin(&users, name, &Clock::system()).await
-        }
+        Some(Command::GrantAdmin { name }) => chatroom_user::grant_admin(&users(&config).await?, name, &clock).await,
+        Some(Command::RevokeAdmin { name }) => chatroom_user::revoke_admin(&users(&config).await?, name, &clock).await,
     }
+}
+
+async fn users(config: &Config) -> anyhow::Result<chatroom_user::Store> {
+    let data = DataFolder::open(&config.data_dir)?;
+    chatroom_user::Store::open(&data.database("user"), 1).await
 }

@@ -7,6 +7,7 @@ use chatroom_file::Objects;
 use chatroom_gateway::Gateway;
 use chatroom_group::Links;
 use chatroom_kit::{
+    account_feed::AccountFeed,
     auth::Verifier,
     bus::Bus,
     clock::Clock,
@@ -60,8 +61,11 @@ async fn build(
     .with_context(|| in_the_data_folder(data))?;
     let secret = ServiceSecret::random();
     let services = Services::of([("gateway", &secret), ("group", &secret)]);
-    let users = chatroom_user::routes(users, signer, services, verifier.clone(), clock.clone(), &config.user)?;
+    let users = chatroom_user::start(users, signer, services, verifier.clone(), clock.clone(), &config.user).await?;
     let user = Link::Local(users);
+    let service_tokens = ServiceTokens::follow("gateway", secret.clone(), user.clone(), clock.clone(), stop.clone());
+    let accounts = AccountFeed::follow(verifier.clone(), user.clone(), service_tokens.clone(), stop.clone());
+    accounts.catch_up(AccountFeed::AT_START).await;
     let merchant = Link::Local(chatroom_merchant::routes(
         merchants,
         user.clone(),
@@ -71,16 +75,14 @@ async fn build(
     ));
     let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock.clone(), &config.file));
     let moderation = config.group.moderation(None)?;
-    let tokens = ServiceTokens::follow("group", secret.clone(), user.clone(), clock.clone(), stop.clone());
+    let tokens = ServiceTokens::follow("group", secret, user.clone(), clock.clone(), stop.clone());
     let links = Links { merchant: merchant.clone(), file: file.clone(), user: user.clone(), tokens, moderation };
     let settings = config.group.clone();
     let bus = Bus::local();
-    let group =
-        chatroom_group::start(groups, links, bus.clone(), verifier.clone(), clock.clone(), settings, stop.clone())?;
+    let group = chatroom_group::start(groups, links, bus.clone(), verifier.clone(), clock, settings, stop)?;
     let group = Link::Local(group);
-    let service_tokens = ServiceTokens::follow("gateway", secret, user.clone(), clock, stop);
     let settings = config.gateway.clone();
-    Ok(Gateway { user, merchant, group, file, bus, service_tokens, verifier, settings })
+    Ok(Gateway { user, merchant, group, file, bus, service_tokens, accounts, verifier, settings })
 }
 
 fn in_the_data_folder(data: &DataFolder) -> String {

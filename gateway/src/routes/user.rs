@@ -1,5 +1,7 @@
 //! Accounts: `/h5/user/*`.
 
+mod session;
+
 use axum::{extract::State, response::Response};
 use chatroom_kit::link::repeatable;
 use chatroom_proto::user::v1::{LoginRequest, RegisterRequest, User};
@@ -21,7 +23,13 @@ use crate::{
 };
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(register)).routes(routes!(login))
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(session::logout))
+        .routes(routes!(session::logout_all))
+        .routes(routes!(session::change_password))
+        .routes(routes!(session::renew))
 }
 
 /// An account's name and password.
@@ -118,6 +126,7 @@ async fn register(
         (status = 200, description = "The token and the account", body = Envelope<Session<'static>>),
         (status = 401, description = "`INVALID_CREDENTIALS`: no such user, or another password",
          body = ErrorEnvelope<'static>),
+        (status = 403, description = "`ACCOUNT_DISABLED`", body = ErrorEnvelope<'static>),
         (status = 429, description = "`TOO_MANY_ATTEMPTS`: too many failures from this address",
          body = ErrorEnvelope<'static>, headers(("Retry-After" = u64, description = "Seconds to wait"))),
         WrongBody, NotServed

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use chatroom_gateway::{Gateway, Patience, config::Settings};
 use chatroom_kit::{
+    account_feed::AccountFeed,
     auth::Verifier,
     bus::Bus,
     clock::Clock,
@@ -65,9 +66,11 @@ impl World {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let (secret, clock) = (ServiceSecret::random(), Clock::system());
+        let service_tokens = ServiceTokens::follow("gateway", secret, link.clone(), clock, stop.clone());
         let gateway = Gateway {
+            accounts: AccountFeed::follow(verifier(), link.clone(), service_tokens.clone(), stop.clone()),
+            service_tokens,
             bus: Bus::local(),
-            service_tokens: ServiceTokens::follow("gateway", secret, link.clone(), clock, stop.clone()),
             user: link.clone(),
             merchant: link.clone(),
             group: link.clone(),
