@@ -69,8 +69,10 @@ impl Part {
     fn service_name(self) -> Option<&'static str> {
         match self {
             Self::Gateway => Some("gateway"),
+            Self::Merchant => Some("merchant"),
             Self::Group => Some("group"),
-            _ => None,
+            Self::File => Some("file"),
+            Self::Standalone | Self::User => None,
         }
     }
 
@@ -179,7 +181,11 @@ impl Cluster {
     async fn start_distributed(&mut self) {
         let keys = self.place.path().join("keys");
         let folder = keys.display().to_string();
-        for command in [&["keygen", "--out", &folder][..], &["add-service", "gateway", "group", "--dir", &folder]] {
+        let mut add_services = vec!["add-service", "--dir", folder.as_str()];
+        for service in DISTRIBUTED.into_iter().filter_map(Part::service_name) {
+            add_services.push(service);
+        }
+        for command in [&["keygen", "--out", &folder][..], &add_services] {
             let made = process::run(Part::User.binary(), command, &Environment::new());
             assert!(made.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&made.stderr));
         }

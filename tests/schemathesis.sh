@@ -34,7 +34,8 @@ done
 token=
 post() { curl -sS --fail-with-body "http://$address$1" -H "token: $token" -H 'content-type: application/json' -d "$2"; }
 field() { sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/"; }
-user='{"username":"schemathesis","password":"123456"}'
+# Its password is no example of the description's: given as the old one it would end the session.
+user='{"username":"schemathesis","password":"not an example"}'
 id=$(post /h5/user/reg "$user" | field _id)
 CHATROOM_DATA_DIR=$place/data "$target/debug/chatroom" grant-admin schemathesis
 token=$(post /h5/user/login "$user" | field token)
@@ -66,9 +67,11 @@ END
 
 cd "$place"
 checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance
+# What would end the session that everything else is asked with is left to the scenarios (tests/it/account).
+ends=(--exclude-operation-id logout --exclude-operation-id logoutAll --exclude-operation-id endSessions)
 "$tools/bin/schemathesis" --config-file schemathesis.toml run "http://$address/openapi.json" --header "token: $token" \
     --checks "$checks,response_schema_conformance" --phases examples,coverage,fuzzing --max-examples 150 --seed 20230821 \
-    --workers 2 --no-color --suppress-health-check all --continue-on-failure --generation-database none
+    --workers 2 --no-color --suppress-health-check all --continue-on-failure --generation-database none "${ends[@]}"
 if grep -E '"level":"ERROR"|panicked' "$place/log"; then
     echo "the server logged a fault" >&2
     exit 1

@@ -6,6 +6,7 @@
     reason = "a scenario fails by panicking; clippy knows only functions marked #[test] as tests"
 )]
 
+mod account;
 mod chat;
 mod documented;
 mod files;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         documented::scenarios(),
         rules::scenarios(),
         user::scenarios(),
+        account::scenarios(),
         merchant::scenarios(),
         group::scenarios(),
         files::scenarios(),

@@ -1,4 +1,4 @@
-//! The rows of accounts, pages, the list of groups, and files.
+//! The rows of pages, the list of groups, and files.
 
 use chatroom_tests::Client;
 use reqwest::{Method, RequestBuilder, multipart};
@@ -8,26 +8,9 @@ use super::{
     row::{Row, anyone, get, only, open, post, signed_in},
     scene::{Caller, Target},
 };
-use crate::world::{ICON, fresh_name, fresh_password, page_request, picture};
+use crate::world::{ICON, page_request, picture};
 
 pub(super) const ROWS: &[Row] = &[
-    Row {
-        route: ("POST", "/h5/user/reg"),
-        ask: |scene, caller, _| {
-            let body = json!({"username": fresh_name("user"), "password": fresh_password()});
-            post(scene, caller, "/h5/user/reg", &body)
-        },
-        expected: |_, _| 200,
-    },
-    Row {
-        route: ("POST", "/h5/user/login"),
-        ask: |scene, caller, _| {
-            let body = json!({"username": fresh_name("nobody"), "password": fresh_password()});
-            scene.client(caller).elsewhere().request(Method::POST, "/h5/user/login").json(&body)
-        },
-        // The name is nobody's: that it is refused for that reason shows that anyone may try.
-        expected: |_, _| 401,
-    },
     Row {
         route: ("GET", "/h5/merchant"),
         ask: |scene, caller, _| get(scene, caller, "/h5/merchant"),

@@ -1,0 +1,65 @@
+//! What administrators do to accounts.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{
+    suite::{Scenario, scenarios},
+    world::{World, sign_in},
+};
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    scenarios![Shared:
+        a_disabled_account_is_stopped_until_it_is_enabled,
+        an_administrator_ends_all_sessions_of_somebody,
+        accounts_are_found_by_their_name,
+    ]
+}
+
+async fn a_disabled_account_is_stopped_until_it_is_enabled(world: World) {
+    let (administrator, user) = (world.administrator().await.client, world.user().await);
+    let body = json!({"user": user.id});
+    let disabled = administrator.post("/h5/admin/user/disable", &body).await.ok().data();
+    assert_eq!((&disabled["_id"], &disabled["__v"]), (&json!(user.id), &json!(1)));
+    assert!(disabled["disabledAt"].is_string(), "{disabled}");
+    assert_eq!(user.client.get("/h5/merchant").await.status, StatusCode::UNAUTHORIZED);
+    let login = world.client().login(&user.name, &user.password).await;
+    assert_eq!((login.status, &*login.reason()), (StatusCode::FORBIDDEN, "ACCOUNT_DISABLED"));
+    let guess = world.client().login(&user.name, "not the password").await;
+    assert_eq!((guess.status, &*guess.reason()), (StatusCode::UNAUTHORIZED, "INVALID_CREDENTIALS"));
+
+    let enabled = administrator.post("/h5/admin/user/enable", &body).await.ok().data();
+    assert_eq!(enabled["disabledAt"], Value::Null);
+    let again = sign_in(&world.client(), &user.name, &user.password).await;
+    again.client.get("/h5/merchant").await.ok();
+    assert_eq!(user.client.get("/h5/merchant").await.status, StatusCode::UNAUTHORIZED, "what was ended stays so");
+}
+
+async fn an_administrator_ends_all_sessions_of_somebody(world: World) {
+    let (administrator, user) = (world.administrator().await, world.user().await);
+    administrator.client.post("/h5/admin/user/logout", &json!({"user": user.id})).await.ok();
+    assert_eq!(user.client.get("/h5/merchant").await.status, StatusCode::UNAUTHORIZED);
+    sign_in(&world.client(), &user.name, &user.password).await;
+    let own = administrator.client.post("/h5/admin/user/disable", &json!({"user": administrator.id})).await;
+    assert_eq!((own.status, &*own.reason()), (StatusCode::CONFLICT, "OWN_ACCOUNT"));
+}
+
+async fn accounts_are_found_by_their_name(world: World) {
+    let (administrator, user) = (world.administrator().await.client, world.user().await);
+    let path = format!("/h5/admin/user?name={}", user.name.to_uppercase());
+    let found = administrator.get(&path).await.ok().data();
+    assert!(found["users"].as_array().unwrap().iter().any(|found| found["_id"] == json!(user.id)), "{found}");
+    let (mut after, mut names) = (Value::Null, Vec::new());
+    while names.len() < 5 {
+        let from = after.as_str().map(|after| format!("&after={after}")).unwrap_or_default();
+        let page = administrator.get(&format!("/h5/admin/user?name=user&limit=1{from}")).await.ok().data();
+        names.push(page["users"][0]["username"].as_str().unwrap().to_owned());
+        after = page["after"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    let mut sorted = names.clone();
+    sorted.dedup();
+    assert_eq!(sorted, names, "nobody comes twice");
+}
