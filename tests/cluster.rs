@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    nats::Nats,
+    nats::{self, Nats},
     postgres,
     process::{self, Environment, Process},
     store::Store,
@@ -192,6 +192,10 @@ impl Cluster {
         self.set("CHATROOM_JWKS_FILE", keys.join("jwks.json").display().to_string());
         let nats = Nats::start();
         let store = Store::start(&self.place.path().join("objects")).await;
+        // The user service, which is there first, asks the file service, which asks it.
+        let files = nats::free_address();
+        self.set("CHATROOM_FILE_URL", format!("http://{files}"));
+        self.parts.insert(Part::File, Running { address: files, process: None });
         for part in DISTRIBUTED {
             let mut own = Environment::new();
             if matches!(part, Part::User | Part::Merchant | Part::Group) {

@@ -61,8 +61,8 @@ impl Nats {
     }
 }
 
-/// An address that nobody listens on now.
-fn free_address() -> SocketAddr {
+/// An address that nobody listens on, for a process that others know before it is there.
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("a bound listener has an address")
 }

@@ -74,6 +74,10 @@ pub async fn serve_with(
         let (app, stop) = (app.clone(), stop.clone());
         async move { app.limits.keep_small(stop).await }
     });
+    tokio::spawn({
+        let (app, stop, changes) = (app.clone(), stop.clone(), app.accounts.profiles());
+        async move { stop.run_until_cancelled(app.directory.follow(changes)).await }
+    });
     let router = routes::router(&app, &settings.cors_origins, patience.budget)?;
     let serving = serve::run(listener, router, Seats::new(&settings), patience, stop);
     tokio::join!(serving, app.hub.drain(patience.drain));

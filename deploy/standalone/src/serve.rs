@@ -61,8 +61,11 @@ async fn build(
     .with_context(|| in_the_data_folder(data))?;
     let secret = ServiceSecret::random();
     let services = Services::of([("gateway", &secret), ("group", &secret)]);
-    let users = chatroom_user::start(users, signer, services, verifier.clone(), clock.clone(), &config.user).await?;
-    let user = Link::Local(users);
+    let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock.clone(), &config.file));
+    let user = Link::Local(
+        chatroom_user::start(users, file.clone(), signer, services, verifier.clone(), clock.clone(), &config.user)
+            .await?,
+    );
     let service_tokens = ServiceTokens::follow("gateway", secret.clone(), user.clone(), clock.clone(), stop.clone());
     let accounts = AccountFeed::follow(verifier.clone(), user.clone(), service_tokens.clone(), stop.clone());
     accounts.catch_up(AccountFeed::AT_START).await;
@@ -73,7 +76,6 @@ async fn build(
         clock.clone(),
         &config.merchant,
     ));
-    let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock.clone(), &config.file));
     let moderation = config.group.moderation(None)?;
     let tokens = ServiceTokens::follow("group", secret, user.clone(), clock.clone(), stop.clone());
     let links = Links { merchant: merchant.clone(), file: file.clone(), user: user.clone(), tokens, moderation };

@@ -7,10 +7,13 @@ use std::{
     time::Duration,
 };
 
-use chatroom_kit::link::Link;
+use chatroom_kit::{ids::UserId, link::Link};
 use chatroom_proto::user::v1::{BatchGetUsersRequest, User, user_service_client::UserServiceClient};
 use moka::sync::Cache;
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Instant, timeout},
+};
 use tonic::{Code, Request};
 
 use super::people::{People, Profile};
@@ -19,7 +22,7 @@ use super::people::{People, Profile};
 const KNOWN_MAX: u64 = 20_000;
 /// How long someone is remembered after they were last looked up.
 const KNOWN_FOR: Duration = Duration::from_mins(10);
-/// How long what is remembered is believed: so long, too, a former nickname may be seen.
+/// How long what is remembered is believed where no change of it is heard of.
 const FRESH_FOR: Duration = Duration::from_secs(30);
 /// How many people are asked for in one call.
 const BATCH_MAX: usize = 200;
@@ -41,6 +44,14 @@ pub(crate) struct Directory {
 struct Known {
     profile: Arc<Profile>,
     looked_up: Instant,
+    /// They have changed since, as has been heard.
+    outdated: bool,
+}
+
+impl Known {
+    fn is_fresh(&self) -> bool {
+        !self.outdated && self.looked_up.elapsed() <= FRESH_FOR
+    }
 }
 
 impl Directory {
@@ -60,7 +71,7 @@ impl Directory {
         let mut wanted = Vec::new();
         for id in ids {
             let known = self.known.get(id);
-            if known.as_ref().is_none_or(|known| known.looked_up.elapsed() > FRESH_FOR) {
+            if !known.as_ref().is_some_and(Known::is_fresh) {
                 wanted.push(id.to_owned());
             }
             if let Some(known) = known {
@@ -73,11 +84,31 @@ impl Directory {
             };
             for user in users {
                 let (id, profile) = (user.id.clone(), Arc::new(Profile::from(user)));
-                self.known.insert(id.clone(), Known { profile: profile.clone(), looked_up: Instant::now() });
+                let known = Known { profile: profile.clone(), looked_up: Instant::now(), outdated: false };
+                self.known.insert(id.clone(), known);
                 people.insert(id, profile);
             }
         }
         people
+    }
+
+    /// Looks people up anew of whom it is heard that they are called or shown otherwise, until `changes` ends.
+    pub(crate) async fn follow(&self, mut changes: Receiver<UserId>) {
+        loop {
+            match changes.recv().await {
+                Ok(user) => self.outdate(&user.to_string()),
+                // Of some it was missed: it may be anybody.
+                Err(RecvError::Lagged(_)) => self.known.iter().for_each(|(id, _)| self.outdate(&id)),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Kept all the same: while nobody can be asked, an old name is better than none.
+    fn outdate(&self, id: &str) {
+        if let Some(known) = self.known.get(id) {
+            self.known.insert(id.to_owned(), Known { outdated: true, ..known });
+        }
     }
 
     /// Asks the user service; nothing where it does not answer.

@@ -1,5 +1,6 @@
 //! Accounts: `/h5/user/*`.
 
+mod profile;
 mod session;
 
 use axum::{extract::State, response::Response};
@@ -30,6 +31,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(session::logout_all))
         .routes(routes!(session::change_password))
         .routes(routes!(session::renew))
+        .routes(routes!(profile::me))
+        .routes(routes!(profile::update))
 }
 
 /// An account's name and password.

@@ -21,7 +21,7 @@ use chatroom_kit::{
 use chatroom_proto::user::v1::{
     BatchGetUsersRequest, BatchGetUsersResponse, CheckPictureRequest, CheckPictureResponse, GetUserRequest,
     GetUserResponse, IssueServiceTokenRequest, IssueServiceTokenResponse, LoginRequest, LoginResponse, RegisterRequest,
-    RegisterResponse, User,
+    RegisterResponse, UpdateProfileRequest, UpdateProfileResponse, User,
     user_service_client::UserServiceClient,
     user_service_server::{UserService, UserServiceServer},
 };
@@ -66,6 +66,13 @@ impl UserService for Stub {
     }
 
     async fn check_picture(&self, _: Request<CheckPictureRequest>) -> Result<Response<CheckPictureResponse>, Status> {
+        Err(Status::unimplemented("no test asks"))
+    }
+
+    async fn update_profile(
+        &self,
+        _: Request<UpdateProfileRequest>,
+    ) -> Result<Response<UpdateProfileResponse>, Status> {
         Err(Status::unimplemented("no test asks"))
     }
 

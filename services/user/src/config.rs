@@ -8,6 +8,7 @@ use chatroom_kit::{
 };
 use chrono::TimeDelta;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use http::Uri;
 
 /// The shortest and the longest time for which a token can be made good.
 const TOKEN_TTL: [TimeDelta; 2] = [TimeDelta::seconds(1), TimeDelta::days(3650)];
@@ -57,6 +58,15 @@ pub struct ServeConfig {
     /// Address to serve gRPC on
     #[arg(long, env = "CHATROOM_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
     pub listen: SocketAddr,
+    /// Where the file service is: one name with any number of replicas behind it, or several names and commas
+    #[arg(
+        long,
+        env = "CHATROOM_FILE_URL",
+        value_name = "URL",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:50054"
+    )]
+    pub file_url: Vec<Uri>,
     /// File with the private key that tokens are signed with (Ed25519, PKCS#8 PEM); keygen makes one
     #[arg(long, env = "CHATROOM_JWT_SIGNING_KEY_FILE", value_name = "FILE")]
     pub jwt_signing_key_file: PathBuf,

@@ -2,6 +2,7 @@
 
 mod address;
 mod password;
+mod profile;
 mod session;
 mod username;
 
@@ -12,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use address::Address;
 pub use password::Password;
+pub use profile::{Avatar, Nickname, ProfileUpdate};
 pub use session::{AccountChange, Changed, Session, is_renewed};
 pub use username::Username;
 

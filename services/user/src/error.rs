@@ -6,7 +6,7 @@ use std::time::Duration;
 use argon2::password_hash;
 use chatroom_kit::{
     auth::Unauthenticated,
-    error::{INTERNAL, database_status, status, status_retry_after},
+    error::{INTERNAL, Invalid, database_status, status, status_retry_after, upstream_status},
 };
 use tonic::{Code, Status};
 
@@ -16,6 +16,9 @@ const OVERLOADED_RETRY: Duration = Duration::from_secs(1);
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A field breaks its rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
     /// Somebody else bears the name.
     #[error("the name is taken")]
     UsernameTaken,
@@ -34,6 +37,12 @@ pub enum Error {
     /// Nobody may do it to themself.
     #[error("nobody may do this to their own account")]
     OwnAccount,
+    /// The picture is none of the caller's uploads.
+    #[error("the file is not there, or not the caller's")]
+    FileNotFound,
+    /// Another service refused or did not answer.
+    #[error("another service failed: {0}")]
+    Upstream(#[source] Status),
     /// Too many attempts have failed.
     #[error("too many attempts have failed")]
     TooManyAttempts {
@@ -67,12 +76,14 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
+            Error::Invalid(invalid) => invalid.into(),
             Error::UsernameTaken => status(Code::AlreadyExists, "USERNAME_TAKEN", message),
             Error::InvalidCredentials => status(Code::Unauthenticated, "INVALID_CREDENTIALS", message),
             Error::PasswordWrong => status(Code::PermissionDenied, "PASSWORD_WRONG", message),
             Error::AccountDisabled => status(Code::PermissionDenied, "ACCOUNT_DISABLED", message),
             Error::AdminOnly => status(Code::PermissionDenied, "ADMIN_ONLY", message),
             Error::OwnAccount => status(Code::FailedPrecondition, "OWN_ACCOUNT", message),
+            Error::FileNotFound => status(Code::NotFound, "FILE_NOT_FOUND", message),
             Error::TooManyAttempts { retry_after } => {
                 status_retry_after(Code::ResourceExhausted, "TOO_MANY_ATTEMPTS", message, retry_after)
             }
@@ -83,6 +94,7 @@ impl From<Error> for Status {
                 tracing::error!(error = message, "internal error");
                 status(Code::Internal, INTERNAL, "internal error")
             }
+            Error::Upstream(error) => upstream_status(error),
             Error::Database(error) => database_status(&error),
         }
     }

@@ -5,6 +5,7 @@ mod admin;
 pub mod config;
 pub mod domain;
 mod error;
+mod files;
 pub mod keygen;
 mod password;
 mod rpc;
@@ -16,7 +17,7 @@ mod token;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chatroom_kit::{auth::Verifier, clock::Clock};
+use chatroom_kit::{auth::Verifier, clock::Clock, link::Link};
 use chatroom_proto::user::v1::{
     admin_service_server::AdminServiceServer, session_service_server::SessionServiceServer,
     user_service_server::UserServiceServer,
@@ -32,6 +33,7 @@ pub use token::{Signer, Token};
 /// The service's routes. Starts the threads that hash passwords, which end with the routes.
 pub async fn start(
     store: Store,
+    files: Link,
     signer: Signer,
     services: Services,
     verifier: Verifier,
@@ -39,8 +41,9 @@ pub async fn start(
     settings: &config::Settings,
 ) -> anyhow::Result<Routes> {
     store.note_token_ttl(settings.token_ttl).await.context("the database failed")?;
-    let service =
-        rpc::Service::new(store, signer, services, verifier, clock, settings).context("passwords cannot be hashed")?;
+    let files = files::Files::new(files);
+    let service = rpc::Service::new(store, files, signer, services, verifier, clock, settings)
+        .context("passwords cannot be hashed")?;
     let service = Arc::new(service);
     let routes = Routes::new(UserServiceServer::from_arc(service.clone()))
         .add_service(SessionServiceServer::from_arc(service.clone()))

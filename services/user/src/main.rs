@@ -46,8 +46,9 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let store = db::when_there(open, &stop).await?;
     tracing::info!(key.id = signer.key_id(), "signing tokens");
     let tls = Tls::open(&config.tls, stop.clone()).await?;
+    let files = Link::connect(&config.file_url, tls.as_ref())?;
     let routes =
-        chatroom_user::start(store, signer, services, verifier.clone(), clock.clone(), &config.settings).await?;
+        chatroom_user::start(store, files, signer, services, verifier.clone(), clock.clone(), &config.settings).await?;
     let itself = Link::Local(routes.clone());
     let tokens = ServiceTokens::follow(NAME, secret, itself.clone(), clock, stop.clone());
     AccountFeed::follow(verifier, itself, tokens, stop.clone());

@@ -14,6 +14,7 @@ use crate::{
     config::Settings,
     domain::{Account, Role},
     error::Error,
+    files::Files,
     password::Passwords,
     services::Services,
     store::Store,
@@ -23,6 +24,7 @@ use crate::{
 
 pub(crate) struct Service {
     store: Store,
+    files: Files,
     signer: Signer,
     services: Services,
     verifier: Verifier,
@@ -35,6 +37,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(
         store: Store,
+        files: Files,
         signer: Signer,
         services: Services,
         verifier: Verifier,
@@ -43,7 +46,7 @@ impl Service {
     ) -> anyhow::Result<Self> {
         let passwords = Passwords::start()?;
         let throttle = Throttle::new(settings.login_failures_per_address.into(), clock.clone());
-        Ok(Self { store, signer, services, verifier, clock, passwords, throttle, settings: settings.clone() })
+        Ok(Self { store, files, signer, services, verifier, clock, passwords, throttle, settings: settings.clone() })
     }
 
     /// The first token of a new session.

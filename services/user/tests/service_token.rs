@@ -37,7 +37,9 @@ impl Pair {
         let services = Services::of([("gateway", &secret)]);
         let settings =
             Settings { token_ttl: TimeDelta::days(7), password_min_length: 6, login_failures_per_address: 10 };
-        let routes = chatroom_user::start(store, signer, services, verifier.clone(), clock.clone(), &settings).await;
+        let files = Link::connect(&["http://127.0.0.1:1".parse().unwrap()], None).unwrap();
+        let routes =
+            chatroom_user::start(store, files, signer, services, verifier.clone(), clock.clone(), &settings).await;
         Self { users: Link::Local(routes.unwrap()), secret, verifier, clock, _database: database }
     }
 

@@ -1,10 +1,11 @@
-//! Accounts that live: their sessions and who stops them.
+//! Accounts that live: their sessions, how they are shown, and who stops them.
 
 mod administration;
+mod profile;
 mod session;
 
 use crate::suite::Scenario;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    [session::scenarios(), administration::scenarios()].concat()
+    [session::scenarios(), profile::scenarios(), administration::scenarios()].concat()
 }

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{Router, routing};
 use chatroom_proto::user::v1::BatchGetUsersResponse;
-use tokio::time::advance;
+use tokio::{sync::broadcast, task::yield_now, time::advance};
 use tonic::{Response, Status, server::Grpc, service::Routes};
 use tonic_prost::ProstCodec;
 use tower::service_fn;
@@ -62,6 +62,29 @@ async fn a_name_is_believed_for_a_while() {
     assert_eq!(name(&directory, ANN).await, "name 1");
     advance(Duration::from_millis(1)).await;
     assert_eq!(name(&directory, ANN).await, "name 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_changed_is_looked_up_anew() {
+    let users = Users::default();
+    let directory = Arc::new(users.directory());
+    let (changes, heard) = broadcast::channel(1);
+    let following = directory.clone();
+    tokio::spawn(async move { following.follow(heard).await });
+    assert_eq!(name(&directory, ANN).await, "name 1");
+    changes.send(ANN.parse().unwrap()).unwrap();
+    yield_now().await;
+    users.away.store(true, SeqCst);
+    assert_eq!(name(&directory, ANN).await, "name 1", "an old name is better than none");
+    users.away.store(false, SeqCst);
+    advance(REST).await;
+    assert_eq!(name(&directory, ANN).await, "name 3");
+    // More than are kept: of some it is missed.
+    for _ in 0..3 {
+        changes.send(UserId::new()).unwrap();
+    }
+    yield_now().await;
+    assert_eq!(name(&directory, ANN).await, "name 4");
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,6 +36,7 @@ const IDEMPOTENT: &[&str] = &[
     "/chatroom.merchant.v1.MerchantService/CheckPicture",
     "/chatroom.user.v1.UserService/BatchGetUsers",
     "/chatroom.user.v1.UserService/IssueServiceToken",
+    "/chatroom.user.v1.UserService/UpdateProfile",
     "/chatroom.user.v1.SessionService/RenewToken",
     "/chatroom.user.v1.SessionService/ListAccountChanges",
     "/chatroom.user.v1.AdminService/FindAccounts",

@@ -75,7 +75,8 @@ impl Username {
     }
 }
 
-fn is_refused(character: char) -> bool {
+/// Whether a character steers how others are shown, or shows nothing.
+pub(super) fn is_refused(character: char) -> bool {
     match CodePointMapData::<GeneralCategory>::new().get(character) {
         GeneralCategory::Control
         | GeneralCategory::LineSeparator

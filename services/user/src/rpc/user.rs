@@ -1,6 +1,7 @@
 //! Accounts over gRPC: how they are opened, signed in to and looked up.
 
 use chatroom_kit::{
+    auth::Unauthenticated,
     error::{Invalid, Problem},
     fields::RequestId,
     ids::UserId,
@@ -9,13 +10,13 @@ use chatroom_kit::{
 use chatroom_proto::user::v1::{
     BatchGetUsersRequest, BatchGetUsersResponse, CheckPictureRequest, CheckPictureResponse, GetUserRequest,
     GetUserResponse, IssueServiceTokenRequest, IssueServiceTokenResponse, LoginRequest, LoginResponse, RegisterRequest,
-    RegisterResponse, user_service_server::UserService,
+    RegisterResponse, UpdateProfileRequest, UpdateProfileResponse, user_service_server::UserService,
 };
 use tonic::{Request, Response, Status};
 
 use super::{Service, encode};
 use crate::{
-    domain::{Account, Address, NewAccount, Password, User, Username},
+    domain::{Account, Address, Avatar, NewAccount, Nickname, Password, ProfileUpdate, User, Username},
     error::Error,
 };
 
@@ -127,6 +128,22 @@ impl UserService for Service {
         self.verifier.service(&request)?;
         let used = self.store.is_avatar(&request.get_ref().path).await.map_err(Error::from)?;
         Ok(Response::new(CheckPictureResponse { used }))
+    }
+
+    async fn update_profile(
+        &self,
+        request: Request<UpdateProfileRequest>,
+    ) -> Result<Response<UpdateProfileResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        let UpdateProfileRequest { nickname, avatar } = request.into_inner();
+        let nickname = nickname.as_deref().map(Nickname::parse).transpose()?;
+        let avatar = avatar.as_deref().map(Avatar::parse).transpose()?;
+        if let Some(avatar) = &avatar {
+            self.files.must_be_callers(&caller, avatar).await?;
+        }
+        let update = ProfileUpdate { nickname, avatar };
+        let user = self.store.update_profile(caller.id, &update, self.clock.now()).await.map_err(Error::from)?;
+        Ok(Response::new(UpdateProfileResponse { user: Some(encode::user(user.ok_or(Unauthenticated)?)) }))
     }
 
     async fn issue_service_token(

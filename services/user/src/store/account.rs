@@ -75,16 +75,4 @@ impl Store {
         })?;
         rows.into_iter().map(User::try_from).collect()
     }
-
-    /// Whether an uploaded file is anybody's picture.
-    #[tracing::instrument(level = "debug", name = "db.account.select_by_avatar", skip_all, err(level = "debug"))]
-    pub async fn is_avatar(&self, path: &str) -> Result<bool, sqlx::Error> {
-        on!(&self.db, read pool => {
-            // The second condition lets the index be used, which knows only accounts with pictures.
-            sqlx::query_scalar("select exists (select 1 from account where avatar = $1 and avatar <> '')")
-                .bind(path)
-                .fetch_one(pool)
-                .await
-        })
-    }
 }

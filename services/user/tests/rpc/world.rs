@@ -53,8 +53,8 @@ impl Service {
         let store = Store::open(&database.url, 4).await.unwrap();
         let secret = ServiceSecret::random();
         let services = Services::of([("gateway", &secret)]);
-        let started =
-            chatroom_user::start(store.clone(), signer, services, verifier.clone(), clock.clone(), &settings).await;
+        let (opened, verifying, time) = (store.clone(), verifier.clone(), clock.clone());
+        let started = chatroom_user::start(opened, nowhere(), signer, services, verifying, time, &settings).await;
         let link = Link::Local(started.unwrap());
         let client = UserServiceClient::new(link.clone());
         Self { link, client, store, verifier, clock, secret, _database: database }
@@ -93,6 +93,11 @@ impl Service {
         let request = Tokens::request(token, BatchGetUsersRequest { ids: ids.to_vec() });
         Ok(self.client.clone().batch_get_users(request).await?.into_inner().users)
     }
+}
+
+/// The way to a service that is not there.
+fn nowhere() -> Link {
+    Link::connect(&["http://127.0.0.1:1".parse().unwrap()], None).unwrap()
 }
 
 pub(crate) fn settings() -> Settings {

@@ -2,5 +2,6 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod account;
+mod profile;
 mod session;
 mod world;

@@ -52,6 +52,19 @@ pub(super) const ROWS: &[Row] = &[
         expected: |caller, _| signed_in(caller, 200),
     },
     Row {
+        route: ("GET", "/h5/user/me"),
+        ask: |scene, caller, _| get(scene, caller, "/h5/user/me"),
+        expected: |caller, _| signed_in(caller, 200),
+    },
+    Row {
+        route: ("POST", "/h5/user/profile"),
+        ask: |scene, caller, target| post(scene, caller, "/h5/user/profile", &json!({"avatar": scene.file(target)})),
+        // A picture that somebody else has uploaded is as good as none.
+        expected: |caller, target| {
+            signed_in(caller, if (caller, target) == (Caller::Creator, Target::Own) { 200 } else { 404 })
+        },
+    },
+    Row {
         route: ("GET", "/h5/admin/user"),
         ask: |scene, caller, _| get(scene, caller, "/h5/admin/user?limit=1"),
         expected: |caller, _| administrators(caller, Target::Own),
