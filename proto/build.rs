@@ -4,11 +4,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "chatroom/user/v1/user_service.proto",
     "chatroom/user/v1/session_service.proto",
     "chatroom/user/v1/admin_service.proto",
     "chatroom/merchant/v1/merchant_service.proto",
+    "chatroom/merchant/v1/page_service.proto",
     "chatroom/group/v1/group_service.proto",
     "chatroom/message/v1/message_service.proto",
     "chatroom/file/v1/file_service.proto",

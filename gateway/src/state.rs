@@ -8,7 +8,7 @@ use chatroom_proto::{
     conduct::v1::conduct_service_client::ConductServiceClient,
     file::v1::file_service_client::FileServiceClient,
     group::v1::group_service_client::GroupServiceClient,
-    merchant::v1::merchant_service_client::MerchantServiceClient,
+    merchant::v1::{merchant_service_client::MerchantServiceClient, page_service_client::PageServiceClient},
     message::v1::message_service_client::MessageServiceClient,
     record::v1::record_service_client::RecordServiceClient,
     user::v1::{
@@ -31,6 +31,7 @@ pub(crate) type App = Arc<Shared>;
 pub(crate) struct Shared {
     user: UserServiceClient<Link>,
     merchant: MerchantServiceClient<Link>,
+    page: PageServiceClient<Link>,
     group: GroupServiceClient<Link>,
     message: MessageServiceClient<Link>,
     webhook: WebhookServiceClient<Link>,
@@ -80,7 +81,8 @@ impl Shared {
             directory,
             hub,
             user,
-            merchant: MerchantServiceClient::new(gateway.merchant),
+            merchant: MerchantServiceClient::new(gateway.merchant.clone()),
+            page: PageServiceClient::new(gateway.merchant),
             // The group service speaks several contracts.
             message: MessageServiceClient::new(gateway.group.clone()),
             webhook: WebhookServiceClient::new(gateway.group.clone()),
@@ -114,6 +116,10 @@ impl Shared {
 
     pub(crate) fn merchant(&self) -> MerchantServiceClient<Link> {
         self.merchant.clone()
+    }
+
+    pub(crate) fn page(&self) -> PageServiceClient<Link> {
+        self.page.clone()
     }
 
     pub(crate) fn group(&self) -> GroupServiceClient<Link> {

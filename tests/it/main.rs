@@ -15,6 +15,7 @@ mod idempotency;
 mod kills;
 mod merchant;
 mod operation;
+mod page;
 mod realtime;
 mod rules;
 mod security;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         user::scenarios(),
         account::scenarios(),
         merchant::scenarios(),
+        page::scenarios(),
         group::scenarios(),
         files::scenarios(),
         chat::scenarios(),

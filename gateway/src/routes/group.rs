@@ -178,7 +178,8 @@ struct OpenRoom {
         (status = 200, description = "The group", body = Envelope<Room<'static>>),
         (status = 403, description = "`NOT_MERCHANT_OWNER`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        (status = 409, description = "`TOO_MANY_GROUPS`: a page has at most 2,000", body = ErrorEnvelope<'static>),
+        (status = 409, description = "`TOO_MANY_GROUPS`: a page has at most 2,000; `MERCHANT_CLOSED`",
+         body = ErrorEnvelope<'static>),
         NotSignedIn, WrongBody, TooMany, NotServed
     ),
     security(("token" = []), ("bearer" = []))

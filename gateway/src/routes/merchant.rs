@@ -1,5 +1,6 @@
 //! Merchant pages (商页): `/h5/merchant*`.
 
+mod life;
 mod retention;
 mod service;
 mod webhook;
@@ -38,6 +39,11 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list, join))
         .routes(routes!(create))
         .routes(routes!(issue_codes))
+        .routes(routes!(life::update))
+        .routes(routes!(life::transfer))
+        .routes(routes!(life::close))
+        .routes(routes!(life::leave))
+        .routes(routes!(life::members))
         .routes(routes!(service::contact))
         .routes(routes!(service::serve))
         .routes(routes!(webhook::list, webhook::create))
@@ -61,6 +67,9 @@ struct Page<'a> {
     icon: &'a str,
     /// Who serves its customers.
     customer: Id<'a>,
+    /// When its creator closed it; left out while it is open. Nobody joins a closed page, and it gets no new groups.
+    #[serde(rename = "closedAt", skip_serializing_if = "Option::is_none")]
+    close_time: Option<Time>,
     /// How often the record has been changed.
     #[serde(rename = "__v")]
     version: i32,
@@ -79,6 +88,7 @@ impl<'a> From<&'a Merchant> for Page<'a> {
             name: &merchant.name,
             icon: &merchant.icon,
             customer: Id(&merchant.customer),
+            close_time: merchant.close_time.map(Time::from),
             version: merchant.version,
             create_time: merchant.create_time.into(),
             update_time: merchant.update_time.into(),
@@ -193,6 +203,7 @@ struct Joined<'a> {
     responses(
         (status = 200, description = "The membership, in an array of one", body = Envelope<Vec<Joined<'static>>>),
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
+        (status = 409, description = "`MERCHANT_CLOSED`", body = ErrorEnvelope<'static>),
         NotSignedIn, WrongBody, TooMany, NotServed
     ),
     security(("token" = []), ("bearer" = []))
@@ -260,7 +271,7 @@ struct OpenedPage<'a> {
 
 impl<'a> From<&'a Merchant> for OpenedPage<'a> {
     fn from(merchant: &'a Merchant) -> Self {
-        let Page { id, user, activation_code, name, icon, customer, version, create_time, update_time } =
+        let Page { id, user, activation_code, name, icon, customer, version, create_time, update_time, .. } =
             Page::from(merchant);
         Self { user, activation_code, name, icon, customer, id, version, create_time, update_time }
     }

@@ -26,6 +26,9 @@ pub enum Error {
     /// Only the page's creator may do it.
     #[error("only the page's creator may do this")]
     NotMerchantOwner,
+    /// The page is closed.
+    #[error("the page is closed")]
+    MerchantClosed,
     /// Only those who have joined the page may do it.
     #[error("only members of the page may do this")]
     NotPageMember,
@@ -80,6 +83,7 @@ impl From<Error> for Status {
             Error::Invalid(invalid) => invalid.into(),
             Error::Unauthenticated(unauthenticated) => unauthenticated.into(),
             Error::NotMerchantOwner => status(Code::PermissionDenied, "NOT_MERCHANT_OWNER", message),
+            Error::MerchantClosed => status(Code::FailedPrecondition, "MERCHANT_CLOSED", message),
             Error::NotPageMember => status(Code::PermissionDenied, "NOT_PAGE_MEMBER", message),
             Error::CustomerNotServing => status(Code::FailedPrecondition, "CUSTOMER_NOT_SERVING", message),
             Error::ContactSelf => status(Code::FailedPrecondition, "CONTACT_SELF", message),

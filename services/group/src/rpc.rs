@@ -51,6 +51,13 @@ struct Page {
     joined: bool,
 }
 
+impl Page {
+    /// Refuses what a closed page does not take.
+    fn must_be_open(&self) -> Result<(), Error> {
+        if self.merchant.close_time.is_none() { Ok(()) } else { Err(Error::MerchantClosed) }
+    }
+}
+
 impl Service {
     pub(crate) fn new(
         store: Store,

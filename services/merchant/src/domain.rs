@@ -39,6 +39,8 @@ pub struct Merchant {
     pub customer: UserId,
     /// Whether that user has agreed to be contacted by its members.
     pub serving: bool,
+    /// When it was closed; nothing while it is open.
+    pub closed_at: Option<DateTime<Utc>>,
     /// How often it has been changed.
     pub version: i32,
     /// When it was opened.
@@ -56,6 +58,58 @@ impl Merchant {
         }
         self
     }
+
+    /// Refuses everyone but its creator.
+    pub fn must_belong_to(&self, user: UserId) -> Result<(), Refusal> {
+        if self.user == user { Ok(()) } else { Err(Refusal::NotMerchantOwner) }
+    }
+
+    /// Refuses everyone but its creator, and everyone once it is closed.
+    pub fn must_be_changeable_by(&self, user: UserId) -> Result<(), Refusal> {
+        self.must_belong_to(user)?;
+        if self.closed_at.is_none() { Ok(()) } else { Err(Refusal::MerchantClosed) }
+    }
+
+    /// The page as it will be. Another customer-service user has agreed to nothing yet, unless they are the creator.
+    #[must_use]
+    pub fn patched(&self, patch: &MerchantPatch) -> Self {
+        let customer = patch.customer.unwrap_or(self.customer);
+        Self {
+            name: patch.name.as_ref().map_or_else(|| self.name.clone(), |name| name.as_str().to_owned()),
+            icon: patch.icon.as_ref().map_or_else(|| self.icon.clone(), |icon| icon.as_str().to_owned()),
+            customer,
+            serving: if customer == self.customer { self.serving } else { customer == self.user },
+            ..self.clone()
+        }
+    }
+}
+
+/// What is to be changed in a page's record; what is none stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct MerchantPatch {
+    /// Its new name.
+    pub name: Option<DisplayName>,
+    /// Its new picture.
+    pub icon: Option<Icon>,
+    /// Who will serve its customers.
+    pub customer: Option<UserId>,
+}
+
+/// Why something cannot be done with a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Only its creator may do it.
+    #[error("only the page's creator may do this")]
+    NotMerchantOwner,
+    /// The page is closed.
+    #[error("the page is closed")]
+    MerchantClosed,
+    /// A page has a creator, who is one of its members.
+    #[error("the page's creator cannot leave it")]
+    CreatorCannotLeave,
+    /// The page's next creator is none of its members.
+    #[error("the user has not joined the page")]
+    PageMemberNotFound,
 }
 
 /// A page to be opened.
@@ -90,6 +144,35 @@ pub struct Membership {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// Where a list of a page's members goes on: after the one who joined then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MembershipCursor {
+    /// When they joined.
+    pub joined_at: DateTime<Utc>,
+    /// Their membership.
+    pub id: MembershipId,
+}
+
+impl MembershipCursor {
+    /// The place after a membership.
+    pub fn after(membership: &Membership) -> Self {
+        Self { joined_at: membership.created_at, id: membership.id }
+    }
+
+    /// Reads the request field `page_token`.
+    pub fn parse(token: &str) -> Result<Self, Invalid> {
+        let malformed = || Invalid::new("page_token", Problem::Malformed);
+        let (millis, id) = token.split_once('.').ok_or_else(malformed)?;
+        let joined_at = millis.parse().ok().and_then(DateTime::from_timestamp_millis).ok_or_else(malformed)?;
+        Ok(Self { joined_at, id: MembershipId::parse("page_token", id)? })
+    }
+
+    /// What the next request names it by.
+    pub fn token(&self) -> String {
+        format!("{}.{}", self.joined_at.timestamp_millis(), self.id)
+    }
 }
 
 /// What someone typed to open a page: 1 to 64 characters, no control characters.
@@ -165,6 +248,7 @@ mod tests {
             icon: "https://img.example/1.jpg".to_owned(),
             customer: creator,
             serving: true,
+            closed_at: None,
             version: 0,
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,

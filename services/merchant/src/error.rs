@@ -6,6 +6,8 @@ use chatroom_kit::{
 };
 use tonic::{Code, Status};
 
+use crate::domain::Refusal;
+
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -18,6 +20,9 @@ pub enum Error {
     /// There is no such page.
     #[error("there is no such merchant page")]
     MerchantNotFound,
+    /// A rule of pages forbids it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// There is no such user.
     #[error("the customer-service user does not exist")]
     CustomerNotFound,
@@ -57,6 +62,7 @@ impl From<Error> for Status {
             Error::Invalid(invalid) => invalid.into(),
             Error::Unauthenticated(unauthenticated) => unauthenticated.into(),
             Error::MerchantNotFound => status(Code::NotFound, "MERCHANT_NOT_FOUND", message),
+            Error::Refused(refusal) => refused(refusal),
             Error::CustomerNotFound => status(Code::NotFound, "CUSTOMER_NOT_FOUND", message),
             Error::MembershipNotFound => status(Code::NotFound, "MEMBERSHIP_NOT_FOUND", message),
             Error::NotCustomer => status(Code::PermissionDenied, "NOT_CUSTOMER", message),
@@ -67,5 +73,15 @@ impl From<Error> for Status {
             Error::Upstream(error) => upstream_status(error),
             Error::Database(error) => database_status(&error),
         }
+    }
+}
+
+fn refused(refusal: Refusal) -> Status {
+    let message = refusal.to_string();
+    match refusal {
+        Refusal::NotMerchantOwner => status(Code::PermissionDenied, "NOT_MERCHANT_OWNER", message),
+        Refusal::MerchantClosed => status(Code::FailedPrecondition, "MERCHANT_CLOSED", message),
+        Refusal::CreatorCannotLeave => status(Code::FailedPrecondition, "CREATOR_CANNOT_LEAVE", message),
+        Refusal::PageMemberNotFound => status(Code::NotFound, "PAGE_MEMBER_NOT_FOUND", message),
     }
 }

@@ -1,4 +1,6 @@
-//! The merchant service's RPCs: each decodes, authorises, decides, stores and encodes.
+//! The merchant service's RPCs: each decodes, authorises, decides, stores and encodes. Two services over one state.
+
+mod page;
 
 use chatroom_kit::{
     auth::{Caller, Verifier},
@@ -21,7 +23,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::{
     config::Activation,
-    domain::{ActivationCode, Membership, MembershipId, Merchant, NewBatch, NewMerchant},
+    domain::{ActivationCode, Membership, MembershipId, Merchant, NewBatch, NewMerchant, Refusal},
     error::Error,
     store::Store,
 };
@@ -119,9 +121,11 @@ impl MerchantService for Service {
         let caller = self.verifier.caller(&request)?;
         let id = MerchantId::parse("merchant", &request.get_ref().merchant)?;
         let membership = self.store.join(caller.id, id, self.clock.now()).await.map_err(Error::from)?;
-        let membership = membership.ok_or(Error::MerchantNotFound)?;
-        let page = proto::Merchant { id: id.to_string(), ..Default::default() };
-        Ok(Response::new(JoinMerchantResponse { membership: Some(encode_membership(&membership, page)) }))
+        let Some(membership) = membership else {
+            let page = self.store.merchant(id, caller.id).await.map_err(Error::from)?;
+            return Err(page.map_or(Error::MerchantNotFound, |_| Refusal::MerchantClosed.into()).into());
+        };
+        Ok(Response::new(JoinMerchantResponse { membership: Some(encode_membership(&membership, only_id(id))) }))
     }
 
     async fn list_memberships(
@@ -185,7 +189,13 @@ fn encode_merchant(merchant: Merchant) -> proto::Merchant {
         create_time: Some(wire::timestamp(merchant.created_at)),
         update_time: Some(wire::timestamp(merchant.updated_at)),
         serving: merchant.serving,
+        close_time: merchant.closed_at.map(wire::timestamp),
     }
+}
+
+/// A page reduced to its id.
+fn only_id(id: MerchantId) -> proto::Merchant {
+    proto::Merchant { id: id.to_string(), ..Default::default() }
 }
 
 fn encode_membership(membership: &Membership, page: proto::Merchant) -> proto::Membership {

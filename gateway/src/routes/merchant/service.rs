@@ -32,7 +32,7 @@ pub(super) struct Contact {
         (status = 200, description = "The conversation", body = Envelope<Conversation<'static>>),
         (status = 403, description = "`NOT_PAGE_MEMBER`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        (status = 409, description = "`CONTACT_SELF`, `CUSTOMER_NOT_SERVING`", body = ErrorEnvelope<'static>),
+        (status = 409, description = "`CONTACT_SELF`, `CUSTOMER_NOT_SERVING`, `MERCHANT_CLOSED`", body = ErrorEnvelope<'static>),
         NotSignedIn, WrongBody, TooMany, NotServed
     ),
     security(("token" = []), ("bearer" = []))

@@ -30,9 +30,11 @@ impl GroupService for Service {
     ) -> Result<Response<CreateGroupResponse>, Status> {
         let caller = self.verifier.caller(&request)?;
         let new = new_group(&caller, request.get_ref())?;
-        if self.page(&caller, new.merchant).await?.merchant.user != caller.id.to_string() {
+        let page = self.page(&caller, new.merchant).await?;
+        if page.merchant.user != caller.id.to_string() {
             return Err(Error::NotMerchantOwner.into());
         }
+        page.must_be_open()?;
         let group = self.store.create_group(&new, self.clock.now()).await?;
         self.announcer.joined(caller.id, group.id);
         tracing::info!(user.id = %caller.id, group.id = %group.id, "group opened");

@@ -296,6 +296,7 @@ impl super::Page {
         if !self.joined {
             return Err(Error::NotPageMember);
         }
+        self.must_be_open()?;
         let customer = UserId::parse("customer", &self.merchant.customer)?;
         if customer == caller {
             return Err(Error::ContactSelf);

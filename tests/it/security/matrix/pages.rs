@@ -10,6 +10,8 @@ use super::{
 };
 use crate::world::{ICON, page_request, picture};
 
+const CREATOR: &[Caller] = &[Caller::Creator];
+
 pub(super) const ROWS: &[Row] = &[
     Row {
         route: ("GET", "/h5/merchant"),
@@ -34,6 +36,46 @@ pub(super) const ROWS: &[Row] = &[
         expected: |caller, _| signed_in(caller, if caller == Caller::Administrator { 200 } else { 403 }),
     },
     Row {
+        route: ("POST", "/h5/merchant/update"),
+        ask: |scene, caller, target| {
+            post(scene, caller, "/h5/merchant/update", &json!({"merchant": scene.page(target), "name": "新名字"}))
+        },
+        expected: |caller, target| only(CREATOR, caller, target),
+    },
+    Row {
+        route: ("POST", "/h5/merchant/transfer"),
+        ask: |scene, caller, target| {
+            let body = json!({"merchant": scene.page(target), "user": scene.other(caller, target)});
+            post(scene, caller, "/h5/merchant/transfer", &body)
+        },
+        expected: |caller, target| only(CREATOR, caller, target),
+    },
+    Row {
+        route: ("POST", "/h5/merchant/close"),
+        ask: |scene, caller, target| {
+            post(scene, caller, "/h5/merchant/close", &json!({"merchant": scene.page(target)}))
+        },
+        expected: |caller, target| only(CREATOR, caller, target),
+    },
+    Row {
+        route: ("POST", "/h5/merchant/leave"),
+        ask: |scene, caller, target| {
+            post(scene, caller, "/h5/merchant/leave", &json!({"merchant": scene.page(target)}))
+        },
+        expected: |caller, target| match (caller, target) {
+            (Caller::Creator, Target::Own) => 409,
+            _ => anyone(caller, target),
+        },
+    },
+    Row {
+        route: ("GET", "/h5/merchant/members"),
+        ask: |scene, caller, target| {
+            let page = scene.page(target);
+            get(scene, caller, &format!("/h5/merchant/members?merchant={}", page.as_str().expect("an id is text")))
+        },
+        expected: |caller, target| only(CREATOR, caller, target),
+    },
+    Row {
         route: ("POST", "/h5/group/getGroup"),
         ask: |scene, caller, target| {
             post(scene, caller, "/h5/group/getGroup", &json!({"merchant": scene.page(target)}))
@@ -46,7 +88,7 @@ pub(super) const ROWS: &[Row] = &[
             let body = json!({"merchant": scene.page(target), "name": "群", "icon": ICON});
             post(scene, caller, "/h5/group", &body)
         },
-        expected: |caller, target| only(&[Caller::Creator], caller, target),
+        expected: |caller, target| only(CREATOR, caller, target),
     },
     Row {
         route: ("POST", "/upload"),

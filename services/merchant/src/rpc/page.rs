@@ -1,0 +1,104 @@
+//! What becomes of pages, over gRPC.
+
+use chatroom_kit::{
+    auth::Caller,
+    fields::{DisplayName, Icon},
+    ids::{MerchantId, UserId},
+    wire,
+};
+use chatroom_proto::merchant::v1::{
+    CloseMerchantRequest, CloseMerchantResponse, LeaveMerchantRequest, LeaveMerchantResponse, ListPageMembersRequest,
+    ListPageMembersResponse, TransferMerchantRequest, TransferMerchantResponse, UpdateMerchantRequest,
+    UpdateMerchantResponse, page_service_server::PageService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{Service, encode_membership, encode_merchant, only_id};
+use crate::{
+    domain::{MembershipCursor, MerchantPatch},
+    error::Error,
+};
+
+impl Service {
+    /// What a request says is to change; another customer-service user must be somebody.
+    async fn patch(&self, caller: &Caller, asked: &UpdateMerchantRequest) -> Result<MerchantPatch, Error> {
+        let patch = MerchantPatch {
+            name: asked.name.as_deref().map(|name| DisplayName::parse("name", name)).transpose()?,
+            icon: asked.icon.as_deref().map(Icon::parse).transpose()?,
+            customer: asked.customer.as_deref().map(|id| UserId::parse("customer", id)).transpose()?,
+        };
+        if let Some(customer) = patch.customer {
+            self.customer_must_exist(caller, customer).await?;
+        }
+        Ok(patch)
+    }
+}
+
+#[tonic::async_trait]
+impl PageService for Service {
+    async fn update_merchant(
+        &self,
+        request: Request<UpdateMerchantRequest>,
+    ) -> Result<Response<UpdateMerchantResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        let id = MerchantId::parse("merchant", &request.get_ref().merchant)?;
+        let patch = self.patch(&caller, request.get_ref()).await?;
+        let page = self.store.update_merchant(id, caller.id, &patch, self.clock.now()).await?;
+        tracing::info!(user.id = %caller.id, merchant.id = %id, "merchant page changed");
+        Ok(Response::new(UpdateMerchantResponse { merchant: Some(encode_merchant(page)) }))
+    }
+
+    async fn transfer_merchant(
+        &self,
+        request: Request<TransferMerchantRequest>,
+    ) -> Result<Response<TransferMerchantResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        let id = MerchantId::parse("merchant", &request.get_ref().merchant)?;
+        let to = UserId::parse("user", &request.get_ref().user)?;
+        let page = self.store.transfer(id, caller.id, to, self.clock.now()).await?;
+        tracing::info!(user.id = %caller.id, merchant.id = %id, to = %to, "merchant page handed on");
+        Ok(Response::new(TransferMerchantResponse { merchant: Some(encode_merchant(page.seen_by(caller.id))) }))
+    }
+
+    async fn close_merchant(
+        &self,
+        request: Request<CloseMerchantRequest>,
+    ) -> Result<Response<CloseMerchantResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        let id = MerchantId::parse("merchant", &request.get_ref().merchant)?;
+        let page = self.store.close(id, caller.id, self.clock.now()).await?;
+        tracing::info!(user.id = %caller.id, merchant.id = %id, "merchant page closed");
+        Ok(Response::new(CloseMerchantResponse { merchant: Some(encode_merchant(page)) }))
+    }
+
+    async fn leave_merchant(
+        &self,
+        request: Request<LeaveMerchantRequest>,
+    ) -> Result<Response<LeaveMerchantResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        let id = MerchantId::parse("merchant", &request.get_ref().merchant)?;
+        self.store.leave(caller.id, id).await?;
+        tracing::info!(user.id = %caller.id, merchant.id = %id, "merchant page left");
+        Ok(Response::new(LeaveMerchantResponse {}))
+    }
+
+    async fn list_page_members(
+        &self,
+        request: Request<ListPageMembersRequest>,
+    ) -> Result<Response<ListPageMembersResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        let ListPageMembersRequest { merchant, page_size, page_token } = request.get_ref();
+        let id = MerchantId::parse("merchant", merchant)?;
+        let limit = wire::page_size(*page_size)?;
+        let after = (!page_token.is_empty()).then(|| MembershipCursor::parse(page_token)).transpose()?;
+        let page = self.store.merchant(id, caller.id).await.map_err(Error::from)?;
+        let (page, _) = page.ok_or(Error::MerchantNotFound)?;
+        page.must_belong_to(caller.id).map_err(Error::from)?;
+        let mut members = self.store.members(id, after, limit + 1).await.map_err(Error::from)?;
+        let more = wire::cut(&mut members, limit);
+        let next = more.then(|| members.last()).flatten();
+        let next_page_token = next.map(|last| MembershipCursor::after(last).token()).unwrap_or_default();
+        let memberships = members.iter().map(|member| encode_membership(member, only_id(id))).collect();
+        Ok(Response::new(ListPageMembersResponse { memberships, next_page_token }))
+    }
+}

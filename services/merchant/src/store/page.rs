@@ -1,0 +1,159 @@
+//! What becomes of pages in the database. Whoever changes one, or leaves it, holds its row first, so that what was decided
+//! on still holds when it is written.
+
+use chatroom_kit::{
+    db::Transaction,
+    ids::{MerchantId, UserId},
+    on,
+};
+use chrono::{DateTime, Utc};
+
+use super::{
+    Store,
+    row::{MerchantRow, merchant_columns},
+};
+use crate::{
+    domain::{Merchant, MerchantPatch, Refusal},
+    error::Error,
+};
+
+impl Store {
+    /// Says whether the page's customer-service user serves its members; nothing where there is no such page or
+    /// `customer` is not that user. Saying it again changes nothing.
+    #[tracing::instrument(level = "debug", name = "db.merchant.update", skip_all)]
+    pub async fn set_serving(
+        &self,
+        id: MerchantId,
+        customer: UserId,
+        serving: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Merchant>, sqlx::Error> {
+        let row: Option<MerchantRow> = on!(&self.db, write pool => {
+            sqlx::query_as(
+                concat!(
+                    "update merchant set
+                        serving = $3,
+                        version = case when serving = $3 then version else version + 1 end,
+                        updated_at = case when serving = $3 then updated_at else $4 end
+                    where id = $1 and customer_id = $2
+                    returning ",
+                    merchant_columns!()
+                ),
+            )
+            .bind(id)
+            .bind(customer)
+            .bind(serving)
+            .bind(now)
+            .fetch_optional(pool)
+            .await
+        })?;
+        Ok(row.map(Into::into))
+    }
+
+    /// Changes what a page's creator says about it. What is so already stays as it is.
+    #[tracing::instrument(level = "debug", name = "db.merchant.update_record", skip_all)]
+    pub async fn update_merchant(
+        &self,
+        id: MerchantId,
+        by: UserId,
+        patch: &MerchantPatch,
+        now: DateTime<Utc>,
+    ) -> Result<Merchant, Error> {
+        let mut transaction = self.db.begin().await?;
+        let page = self.locked(&mut transaction, id).await?;
+        page.must_be_changeable_by(by)?;
+        let changed = self.write(&mut transaction, &page, page.patched(patch), now).await?;
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
+    /// Gives a page to one of its members.
+    #[tracing::instrument(level = "debug", name = "db.merchant.update_user", skip_all)]
+    pub async fn transfer(
+        &self,
+        id: MerchantId,
+        by: UserId,
+        to: UserId,
+        now: DateTime<Utc>,
+    ) -> Result<Merchant, Error> {
+        let mut transaction = self.db.begin().await?;
+        let page = self.locked(&mut transaction, id).await?;
+        page.must_be_changeable_by(by)?;
+        let joined: bool = on!(&mut transaction, within connection => {
+            sqlx::query_scalar("select exists (select 1 from membership where user_id = $1 and merchant_id = $2)")
+                .bind(to)
+                .bind(id)
+                .fetch_one(connection)
+                .await
+        })?;
+        if !joined {
+            return Err(Refusal::PageMemberNotFound.into());
+        }
+        let changed = self.write(&mut transaction, &page, Merchant { user: to, ..page.clone() }, now).await?;
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
+    /// Closes a page; a closed one stays as it is.
+    #[tracing::instrument(level = "debug", name = "db.merchant.update_closed", skip_all)]
+    pub async fn close(&self, id: MerchantId, by: UserId, now: DateTime<Utc>) -> Result<Merchant, Error> {
+        let mut transaction = self.db.begin().await?;
+        let page = self.locked(&mut transaction, id).await?;
+        page.must_belong_to(by)?;
+        let closed = Merchant { closed_at: page.closed_at.or(Some(now)), ..page.clone() };
+        let changed = self.write(&mut transaction, &page, closed, now).await?;
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
+    /// The page, which nobody else changes until the transaction ends.
+    pub(super) async fn locked(&self, transaction: &mut Transaction, id: MerchantId) -> Result<Merchant, Error> {
+        let row: Option<MerchantRow> = on!(transaction, within connection => {
+            // Locks the row on both engines.
+            sqlx::query_as(
+                concat!("update merchant set version = version where id = $1 returning ", merchant_columns!()),
+            )
+            .bind(id)
+            .fetch_optional(connection)
+            .await
+        })?;
+        Ok(row.ok_or(Error::MerchantNotFound)?.into())
+    }
+
+    /// Writes a page that was `before`, and counts the change where it is one.
+    async fn write(
+        &self,
+        transaction: &mut Transaction,
+        before: &Merchant,
+        after: Merchant,
+        now: DateTime<Utc>,
+    ) -> Result<Merchant, sqlx::Error> {
+        if after == *before {
+            return Ok(after);
+        }
+        let row: MerchantRow = on!(transaction, within connection => {
+            // The request that opened it was its former creator's.
+            sqlx::query_as(
+                concat!(
+                    "update merchant set user_id = $2, name = $3, icon = $4, customer_id = $5, serving = $6,
+                        closed_at = $7, version = version + 1, updated_at = $8,
+                        request_id = case when user_id = $2 then request_id end
+                    where id = $1
+                    returning ",
+                    merchant_columns!()
+                ),
+            )
+            .bind(after.id)
+            .bind(after.user)
+            .bind(&after.name)
+            .bind(&after.icon)
+            .bind(after.customer)
+            .bind(after.serving)
+            .bind(after.closed_at)
+            .bind(now)
+            .fetch_one(connection)
+            .await
+        })?;
+        Ok(row.into())
+    }
+}
