@@ -1,6 +1,7 @@
 //! What administrators do: `/h5/admin/*`.
 
 mod account;
+mod audit;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -12,4 +13,5 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(account::disable))
         .routes(routes!(account::enable))
         .routes(routes!(account::log_out))
+        .routes(routes!(audit::list))
 }

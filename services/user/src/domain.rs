@@ -1,6 +1,7 @@
 //! Accounts and the rules they obey. Pure: no database, no protocol, no clock.
 
 mod address;
+mod deed;
 mod password;
 mod profile;
 mod session;
@@ -12,6 +13,7 @@ use chatroom_kit::{fields::RequestId, ids::UserId};
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use address::Address;
+pub use deed::{Deed, DeedCursor, DeedId, DeedKind};
 pub use password::Password;
 pub use profile::{Avatar, Nickname, ProfileUpdate};
 pub use session::{AccountChange, Changed, Session, is_renewed};

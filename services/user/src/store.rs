@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod change;
+mod deed;
 mod profile;
 mod row;
 mod session;

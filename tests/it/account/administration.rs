@@ -13,6 +13,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         a_disabled_account_is_stopped_until_it_is_enabled,
         an_administrator_ends_all_sessions_of_somebody,
         accounts_are_found_by_their_name,
+        what_was_done_is_remembered,
     ]
 }
 
@@ -62,4 +63,30 @@ async fn accounts_are_found_by_their_name(world: World) {
     let mut sorted = names.clone();
     sorted.dedup();
     assert_eq!(sorted, names, "nobody comes twice");
+}
+
+async fn what_was_done_is_remembered(world: World) {
+    let (administrator, user) = (world.administrator().await, world.user().await);
+    let body = json!({"user": user.id});
+    for what in ["disable", "disable", "enable", "logout"] {
+        administrator.client.post(&format!("/h5/admin/user/{what}"), &body).await.ok();
+    }
+    world.cluster.grant_administrator(&user.name);
+    let (mut after, mut deeds) = (Value::Null, Vec::new());
+    loop {
+        let from = after.as_str().map(|after| format!("&after={after}")).unwrap_or_default();
+        let path = format!("/h5/admin/audit?user={}&limit=2{from}", user.id);
+        let part = administrator.client.get(&path).await.ok().data();
+        deeds.extend(part["deeds"].as_array().unwrap().clone());
+        after = part["after"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    let told: Vec<_> = deeds.iter().map(|deed| (deed["kind"].as_str().unwrap(), deed["by"]["_id"].as_str())).collect();
+    let by = Some(administrator.id.as_str());
+    // Latest first; what changed nothing is no deed, and the command line has no name.
+    let expected = [("administratorMade", None), ("sessionsEnded", by), ("enabled", by), ("disabled", by)];
+    assert_eq!(told, expected);
+    assert!(deeds.iter().all(|deed| deed["user"]["username"] == json!(user.name)), "{deeds:?}");
 }

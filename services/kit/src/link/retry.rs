@@ -42,7 +42,7 @@ const IDEMPOTENT: &[&str] = &[
     "/chatroom.user.v1.AdminService/FindAccounts",
     "/chatroom.user.v1.AdminService/DisableAccount",
     "/chatroom.user.v1.AdminService/EnableAccount",
-    "/chatroom.user.v1.AdminService/EndSessions",
+    "/chatroom.user.v1.AdminService/ListDeeds",
     "/chatroom.merchant.v1.MerchantService/GetMerchant",
     "/chatroom.merchant.v1.MerchantService/JoinMerchant",
     "/chatroom.merchant.v1.MerchantService/ListMemberships",

@@ -3,12 +3,16 @@
 use chatroom_kit::{ids::UserId, wire};
 use chatroom_proto::user::v1::{
     DisableAccountRequest, DisableAccountResponse, EnableAccountRequest, EnableAccountResponse, EndSessionsRequest,
-    EndSessionsResponse, FindAccountsRequest, FindAccountsResponse, admin_service_server::AdminService,
+    EndSessionsResponse, FindAccountsRequest, FindAccountsResponse, ListDeedsRequest, ListDeedsResponse,
+    admin_service_server::AdminService,
 };
 use tonic::{Request, Response, Status};
 
 use super::{Service, encode};
-use crate::{domain::Username, error::Error};
+use crate::{
+    domain::{DeedCursor, Username},
+    error::Error,
+};
 
 #[tonic::async_trait]
 impl AdminService for Service {
@@ -40,7 +44,7 @@ impl AdminService for Service {
         if user == caller.id {
             return Err(Error::OwnAccount.into());
         }
-        let account = self.store.set_disabled(user, true, self.clock.now()).await.map_err(Error::from)?;
+        let account = self.store.set_disabled(user, true, caller.id, self.clock.now()).await.map_err(Error::from)?;
         let account = account.ok_or(Error::UserNotFound)?;
         tracing::info!(user.id = %user, administrator.id = %caller.id, "account disabled");
         Ok(Response::new(DisableAccountResponse { account: Some(encode::account(account)) }))
@@ -53,7 +57,7 @@ impl AdminService for Service {
         let caller = self.verifier.caller(&request)?;
         self.administrator(&caller).await?;
         let user = UserId::parse("user", &request.get_ref().user)?;
-        let account = self.store.set_disabled(user, false, self.clock.now()).await.map_err(Error::from)?;
+        let account = self.store.set_disabled(user, false, caller.id, self.clock.now()).await.map_err(Error::from)?;
         let account = account.ok_or(Error::UserNotFound)?;
         tracing::info!(user.id = %user, administrator.id = %caller.id, "account enabled");
         Ok(Response::new(EnableAccountResponse { account: Some(encode::account(account)) }))
@@ -66,9 +70,24 @@ impl AdminService for Service {
         let caller = self.verifier.caller(&request)?;
         self.administrator(&caller).await?;
         let user = UserId::parse("user", &request.get_ref().user)?;
-        self.store.end_sessions(user, self.clock.now()).await.map_err(Error::from)?;
-        let account = self.store.own_account(user).await.map_err(Error::from)?.ok_or(Error::UserNotFound)?;
+        let account = self.store.end_sessions_of(user, caller.id, self.clock.now()).await.map_err(Error::from)?;
+        let account = account.ok_or(Error::UserNotFound)?;
         tracing::info!(user.id = %user, administrator.id = %caller.id, "sessions ended");
         Ok(Response::new(EndSessionsResponse { account: Some(encode::account(account)) }))
+    }
+
+    async fn list_deeds(&self, request: Request<ListDeedsRequest>) -> Result<Response<ListDeedsResponse>, Status> {
+        self.administrator(&*self.verifier.caller(&request)?).await?;
+        let ListDeedsRequest { user, page_size, page_token } = request.get_ref();
+        let user = (!user.is_empty()).then(|| UserId::parse("user", user)).transpose()?;
+        let limit = wire::page_size(*page_size)?;
+        let before = (!page_token.is_empty()).then(|| DeedCursor::parse(page_token)).transpose()?;
+        let mut deeds = self.store.deeds(user, before, limit + 1).await.map_err(Error::from)?;
+        let more = wire::cut(&mut deeds, limit);
+        let next = more.then(|| deeds.last()).flatten().map(|last| DeedCursor::before(last).token());
+        Ok(Response::new(ListDeedsResponse {
+            deeds: deeds.iter().map(encode::deed).collect(),
+            next_page_token: next.unwrap_or_default(),
+        }))
     }
 }

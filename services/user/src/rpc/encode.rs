@@ -3,7 +3,7 @@
 use chatroom_kit::wire;
 use chatroom_proto::user::v1::{self as proto, account_change::Change};
 
-use crate::domain::{Account, AccountChange, Changed, Role, User};
+use crate::domain::{Account, AccountChange, Changed, Deed, DeedKind, Role, User};
 
 pub(super) fn user(user: User) -> proto::User {
     proto::User {
@@ -27,6 +27,23 @@ fn role(role: Role) -> proto::Role {
 
 pub(super) fn account(account: Account) -> proto::Account {
     proto::Account { user: Some(user(account.user)), disable_time: account.disabled_at.map(wire::timestamp) }
+}
+
+pub(super) fn deed(deed: &Deed) -> proto::Deed {
+    let kind = match deed.kind {
+        DeedKind::Disabled => proto::DeedKind::Disabled,
+        DeedKind::Enabled => proto::DeedKind::Enabled,
+        DeedKind::SessionsEnded => proto::DeedKind::SessionsEnded,
+        DeedKind::AdministratorMade => proto::DeedKind::AdministratorMade,
+        DeedKind::AdministratorUnmade => proto::DeedKind::AdministratorUnmade,
+    };
+    proto::Deed {
+        id: deed.id.to_string(),
+        kind: kind.into(),
+        by: deed.by.map(|by| by.to_string()).unwrap_or_default(),
+        user: deed.user.to_string(),
+        create_time: Some(wire::timestamp(deed.created_at)),
+    }
 }
 
 pub(super) fn change(change: AccountChange) -> proto::AccountChange {

@@ -7,10 +7,11 @@ use super::{
     Store,
     row::{AccountRow, UserRow, account_columns, user_columns},
 };
-use crate::domain::{Account, Role, User, Username};
+use crate::domain::{Account, DeedKind, Role, User, Username};
 
 impl Store {
-    /// Gives the user a role; nothing where nobody bears the name. One who has it already stays as they are.
+    /// Gives the user a role, on the command line; nothing where nobody bears the name. One who has it already stays as
+    /// they are.
     #[tracing::instrument(level = "debug", name = "db.account.update_role", skip_all, err(level = "debug"))]
     pub async fn set_role(
         &self,
@@ -18,31 +19,57 @@ impl Store {
         role: Role,
         now: DateTime<Utc>,
     ) -> Result<Option<User>, sqlx::Error> {
-        let row: Option<UserRow> = on!(&self.db, write pool => {
+        let mut transaction = self.db.begin().await?;
+        let changed: Option<UserRow> = on!(&mut transaction, within connection => {
             sqlx::query_as(concat!(
-                "update account set
-                    role = $2,
-                    version = case when role = $2 then version else version + 1 end,
-                    updated_at = case when role = $2 then updated_at else $3 end
-                where username_key = $1
-                returning ", user_columns!()
+                "update account set role = $2, version = version + 1, updated_at = $3
+                where username_key = $1 and role <> $2 returning ",
+                user_columns!()
             ))
             .bind(username.key())
             .bind(i16::from(role.number()))
             .bind(now)
-            .fetch_optional(pool)
+            .fetch_optional(connection)
             .await
         })?;
-        row.map(User::try_from).transpose()
+        let Some(changed) = changed else {
+            return Ok(self.account(username).await?.map(|account| account.user));
+        };
+        let user = User::try_from(changed)?;
+        let kind = match role {
+            Role::Administrator => DeedKind::AdministratorMade,
+            Role::User => DeedKind::AdministratorUnmade,
+        };
+        self.add_deed(&mut transaction, kind, None, user.id, now).await?;
+        transaction.commit().await?;
+        Ok(Some(user))
     }
 
-    /// Disables an account or lets it be used again, and ends all of its sessions where it is disabled; nothing where
+    /// Ends all sessions of an account, in an administrator's name; nothing where there is no such account.
+    #[tracing::instrument(level = "debug", name = "db.account.end_sessions", skip_all, err(level = "debug"))]
+    pub async fn end_sessions_of(
+        &self,
+        user: UserId,
+        by: UserId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Account>, sqlx::Error> {
+        let mut transaction = self.db.begin().await?;
+        if !self.next_generation(&mut transaction, user, now).await? {
+            return Ok(None);
+        }
+        self.add_deed(&mut transaction, DeedKind::SessionsEnded, Some(by), user, now).await?;
+        transaction.commit().await?;
+        self.own_account(user).await
+    }
+
+    /// Disables an account or lets it be used again, in an administrator's name, and ends all of its sessions where it is disabled; nothing where
     /// there is no such account. One that is as it should be stays as it is.
     #[tracing::instrument(level = "debug", name = "db.account.update_disabled", skip_all, err(level = "debug"))]
     pub async fn set_disabled(
         &self,
         user: UserId,
         disabled: bool,
+        by: UserId,
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, sqlx::Error> {
         let mut transaction = self.db.begin().await?;
@@ -61,6 +88,10 @@ impl Store {
         })?;
         if changed && disabled {
             self.next_generation(&mut transaction, user, now).await?;
+        }
+        if changed {
+            let kind = if disabled { DeedKind::Disabled } else { DeedKind::Enabled };
+            self.add_deed(&mut transaction, kind, Some(by), user, now).await?;
         }
         transaction.commit().await?;
         self.own_account(user).await

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod account;
+mod deed;
 mod profile;
 mod session;
 mod world;

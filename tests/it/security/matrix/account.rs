@@ -70,6 +70,11 @@ pub(super) const ROWS: &[Row] = &[
         expected: |caller, _| administrators(caller, Target::Own),
     },
     Row {
+        route: ("GET", "/h5/admin/audit"),
+        ask: |scene, caller, _| get(scene, caller, "/h5/admin/audit?limit=1"),
+        expected: |caller, _| administrators(caller, Target::Own),
+    },
+    Row {
         route: ("POST", "/h5/admin/user/disable"),
         ask: |scene, caller, target| on_customer(scene, caller, target, "disable"),
         expected: administrators,
