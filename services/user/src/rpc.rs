@@ -54,11 +54,11 @@ impl Service {
         self.signer.mint(account, None, self.clock.now(), self.settings.token_ttl)
     }
 
-    /// The caller's account as it is now. A token of one that is gone, or that all tokens of its age have ended with, is
-    /// none, whether or not this process has heard of that.
+    /// The caller's account as it is now. A token of one that is gone or disabled, or that all tokens of its age have ended
+    /// with, is none, whether or not this process has heard of that.
     async fn own_account(&self, caller: &Caller) -> Result<Account, Error> {
         let account = self.store.own_account(caller.id).await?.ok_or(Unauthenticated)?;
-        if caller.generation < account.generation {
+        if caller.generation < account.generation || account.disabled_at.is_some() {
             return Err(Unauthenticated.into());
         }
         Ok(account)

@@ -81,9 +81,9 @@ impl SessionService for Service {
         let account = self.prove_password(&caller, "old_password", old_password, &client_address).await?;
         let turn = self.passwords.turn().await?;
         let hash = self.passwords.hash(turn, new).await?;
-        let changed = self.store.change_password(caller.id, &account.password_hash, &hash, self.clock.now()).await;
-        // Somebody else was faster, and the old password is no longer right.
-        let account = changed.map_err(Error::from)?.ok_or(Error::PasswordWrong)?;
+        let changed = self.store.change_password(&account, &hash, self.clock.now()).await;
+        // What came in between has ended the caller's session.
+        let account = changed.map_err(Error::from)?.ok_or(Error::from(chatroom_kit::auth::Unauthenticated))?;
         let token = self.new_session(&account)?;
         tracing::info!(user.id = %caller.id, "password changed");
         Ok(Response::new(ChangePasswordResponse {

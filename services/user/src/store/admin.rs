@@ -33,6 +33,8 @@ impl Store {
             .await
         })?;
         let Some(changed) = changed else {
+            // Its connection may be the only one.
+            transaction.commit().await?;
             return Ok(self.account(username).await?.map(|account| account.user));
         };
         let user = User::try_from(changed)?;

@@ -1,7 +1,5 @@
 //! The end of sessions in the database, and what of an account decides over a token.
 
-use std::sync::Arc;
-
 use chatroom_kit::{db::Transaction, ids::UserId, on};
 use chrono::{DateTime, Utc};
 
@@ -56,24 +54,25 @@ impl Store {
         Ok(ended)
     }
 
-    /// Gives an account another password in place of the one whose hash is `old`, and ends all of its sessions; nothing
-    /// where `old` is not its password's hash any more.
+    /// Gives an account another password, and ends all of its sessions. Nothing where it is not any more as it was when
+    /// its owner was `proved`: its password is another, its sessions have ended, or it was disabled.
     #[tracing::instrument(level = "debug", name = "db.account.update_password", skip_all, err(level = "debug"))]
     pub async fn change_password(
         &self,
-        user: UserId,
-        old: &Arc<str>,
+        proved: &Account,
         new: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, sqlx::Error> {
+        let user = proved.user.id;
         let mut transaction = self.db.begin().await?;
         let changed = on!(&mut transaction, within connection => {
             sqlx::query("update account set password_hash = $3, version = version + 1, updated_at = $4
-                where id = $1 and password_hash = $2")
+                where id = $1 and password_hash = $2 and generation = $5 and disabled_at is null")
                 .bind(user)
-                .bind(&**old)
+                .bind(&*proved.password_hash)
                 .bind(new)
                 .bind(now)
+                .bind(proved.generation)
                 .execute(connection)
                 .await
                 .map(|done| done.rows_affected())
@@ -82,8 +81,15 @@ impl Store {
             return Ok(None);
         }
         self.next_generation(&mut transaction, user, now).await?;
+        // As this transaction leaves it: what ends its sessions after that must end the one that begins now as well.
+        let row: AccountRow = on!(&mut transaction, within connection => {
+            sqlx::query_as(concat!("select ", account_columns!(), " from account where id = $1"))
+                .bind(user)
+                .fetch_one(connection)
+                .await
+        })?;
         transaction.commit().await?;
-        self.own_account(user).await
+        Account::try_from(row).map(Some)
     }
 
     /// Counts up the generation of a user's tokens, and tells; false where there is no such user.

@@ -16,6 +16,7 @@ on_both_engines!(
     an_ended_session_is_known_by_its_id_and_user,
     ending_all_sessions_counts_up,
     a_password_is_changed_once,
+    a_password_is_not_changed_past_the_end_of_its_sessions,
     the_feed_is_read_in_parts_and_in_order,
     concurrent_changes_are_all_read_by_a_reader_who_keeps_up,
     a_change_is_told_for_as_long_as_a_token_was_ever_good,
@@ -57,10 +58,10 @@ async fn ending_all_sessions_counts_up(fresh: Fresh) {
 async fn a_password_is_changed_once(fresh: Fresh) {
     let user = fresh.store.open_account(&account("lily"), noon()).await.unwrap().unwrap();
     fresh.store.note_token_ttl(TimeDelta::days(7)).await.unwrap();
-    let old: Arc<str> = account("lily").password_hash.into();
+    let proved = Arc::new(fresh.store.own_account(user.id).await.unwrap().unwrap());
     let attempts = (0..8).map(|number| {
-        let (store, old) = (fresh.store.clone(), old.clone());
-        tokio::spawn(async move { store.change_password(user.id, &old, &format!("new {number}"), noon()).await })
+        let (store, proved) = (fresh.store.clone(), proved.clone());
+        tokio::spawn(async move { store.change_password(&proved, &format!("new {number}"), noon()).await })
     });
     let changed: Vec<_> = future::join_all(attempts).await.into_iter().filter_map(|it| it.unwrap().unwrap()).collect();
     assert_eq!(changed.len(), 1);
@@ -68,6 +69,21 @@ async fn a_password_is_changed_once(fresh: Fresh) {
     assert_eq!((&*kept.password_hash, kept.generation), (&*changed[0].password_hash, 1));
     assert_eq!((kept.user.version, kept.user.updated_at), (1, noon()));
     assert_eq!(feed(&fresh.store, noon()).await.len(), 1);
+}
+
+async fn a_password_is_not_changed_past_the_end_of_its_sessions(fresh: Fresh) {
+    let user = fresh.store.open_account(&account("lily"), noon()).await.unwrap().unwrap().id;
+    let proved = async || fresh.store.own_account(user).await.unwrap().unwrap();
+    let before = proved().await;
+    fresh.store.end_sessions(user, noon()).await.unwrap();
+    assert!(fresh.store.change_password(&before, "new", noon()).await.unwrap().is_none());
+    let before = proved().await;
+    fresh.store.set_disabled(user, true, UserId::new(), noon()).await.unwrap().unwrap();
+    assert!(fresh.store.change_password(&before, "new", noon()).await.unwrap().is_none());
+    assert!(fresh.store.change_password(&proved().await, "new", noon()).await.unwrap().is_none());
+    fresh.store.set_disabled(user, false, UserId::new(), noon()).await.unwrap().unwrap();
+    let changed = fresh.store.change_password(&proved().await, "new", noon()).await.unwrap().unwrap();
+    assert_eq!((&*changed.password_hash, changed.generation), ("new", 3));
 }
 
 async fn the_feed_is_read_in_parts_and_in_order(fresh: Fresh) {
