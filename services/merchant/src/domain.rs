@@ -165,7 +165,12 @@ impl MembershipCursor {
     pub fn parse(token: &str) -> Result<Self, Invalid> {
         let malformed = || Invalid::new("page_token", Problem::Malformed);
         let (millis, id) = token.split_once('.').ok_or_else(malformed)?;
-        let joined_at = millis.parse().ok().and_then(DateTime::from_timestamp_millis).ok_or_else(malformed)?;
+        let joined_at = millis
+            .parse()
+            .ok()
+            .filter(|millis| *millis >= 0_i64)
+            .and_then(DateTime::from_timestamp_millis)
+            .ok_or_else(malformed)?;
         Ok(Self { joined_at, id: MembershipId::parse("page_token", id)? })
     }
 

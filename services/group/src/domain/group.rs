@@ -209,7 +209,9 @@ impl Cursor {
 /// Reads `<milliseconds since the epoch>.<id>`.
 pub(super) fn parse_token(token: &str) -> Option<(DateTime<Utc>, &str)> {
     let (milliseconds, id) = token.split_once('.')?;
-    Some((DateTime::from_timestamp_millis(milliseconds.parse().ok()?)?, id))
+    // Databases do not reach as far back as a cursor can be made to say.
+    let milliseconds = milliseconds.parse().ok().filter(|milliseconds| *milliseconds >= 0_i64)?;
+    Some((DateTime::from_timestamp_millis(milliseconds)?, id))
 }
 
 #[cfg(test)]
