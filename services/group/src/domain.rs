@@ -17,12 +17,12 @@ mod words;
 pub use batch::{Known, Place, Standing, Verdict, judge};
 pub use conduct::{
     Action, ActionId, ActionKind, ActionMark, BLOCKS_MAX, Block, ListedReport, NewReport, Remark, Report, ReportId,
-    ReportKind, TimeCursor,
+    ReportKind,
 };
-pub use conversation::{Conversation, ConversationCursor, ReadCursor, unread};
+pub use conversation::{Conversation, ReadCursor, unread};
 pub use event::{Change, Event};
-pub use group::{Contact, Cursor, GROUPS_MAX, Group, GroupKind, GroupPatch, Head, ListedGroup, NewGroup};
-pub use member::{Access, Member, MemberCursor, MemberId, Role, must_outrank, must_own, mute_until};
+pub use group::{Contact, GROUPS_MAX, Group, GroupKind, GroupPatch, Head, ListedGroup, NewGroup};
+pub use member::{Access, Member, MemberId, MemberKind, Role, must_outrank, must_own, mute_until};
 pub use message::{
     Attachment, ClientId, Content, Draft, Kind, Mentions, Message, MessageId, Page, Reply, Sender, edit_refusal,
     recall_refusal,

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod bus;
 pub mod clock;
 pub mod config;
+pub mod cursor;
 pub mod db;
 pub mod error;
 pub mod fields;

@@ -146,40 +146,6 @@ pub struct Membership {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Where a list of a page's members goes on: after the one who joined then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MembershipCursor {
-    /// When they joined.
-    pub joined_at: DateTime<Utc>,
-    /// Their membership.
-    pub id: MembershipId,
-}
-
-impl MembershipCursor {
-    /// The place after a membership.
-    pub fn after(membership: &Membership) -> Self {
-        Self { joined_at: membership.created_at, id: membership.id }
-    }
-
-    /// Reads the request field `page_token`.
-    pub fn parse(token: &str) -> Result<Self, Invalid> {
-        let malformed = || Invalid::new("page_token", Problem::Malformed);
-        let (millis, id) = token.split_once('.').ok_or_else(malformed)?;
-        let joined_at = millis
-            .parse()
-            .ok()
-            .filter(|millis| *millis >= 0_i64)
-            .and_then(DateTime::from_timestamp_millis)
-            .ok_or_else(malformed)?;
-        Ok(Self { joined_at, id: MembershipId::parse("page_token", id)? })
-    }
-
-    /// What the next request names it by.
-    pub fn token(&self) -> String {
-        format!("{}.{}", self.joined_at.timestamp_millis(), self.id)
-    }
-}
-
 /// What someone typed to open a page: 1 to 64 characters, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActivationCode(String);

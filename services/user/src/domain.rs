@@ -13,7 +13,7 @@ use chatroom_kit::{fields::RequestId, ids::UserId};
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use address::Address;
-pub use deed::{Deed, DeedCursor, DeedId, DeedKind};
+pub use deed::{Deed, DeedId, DeedKind, DeedMark};
 pub use password::Password;
 pub use profile::{Avatar, Nickname, ProfileUpdate};
 pub use session::{AccountChange, Changed, Session, is_renewed};

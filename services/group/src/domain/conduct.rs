@@ -6,7 +6,7 @@ use chatroom_kit::{
 };
 use chrono::{DateTime, Utc};
 
-use super::{Message, MessageId, group::parse_token};
+use super::{Message, MessageId};
 
 /// What a [`ReportId`] names.
 pub enum ReportKind {}
@@ -164,29 +164,6 @@ pub struct Action {
     pub detail: String,
     /// When.
     pub created_at: DateTime<Utc>,
-}
-
-/// Where a list goes on: beside the record of that time and id. As a token it reads
-/// `<milliseconds since the epoch>.<id>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeCursor<K> {
-    /// The record's time.
-    pub created_at: DateTime<Utc>,
-    /// Its id.
-    pub id: Id<K>,
-}
-
-impl<K> TimeCursor<K> {
-    /// Reads a token; nothing where it is not one of ours.
-    pub fn parse(token: &str) -> Option<Self> {
-        let (created_at, id) = parse_token(token)?;
-        Some(Self { created_at, id: id.parse().ok()? })
-    }
-
-    /// Writes the token.
-    pub fn token(&self) -> String {
-        format!("{}.{}", self.created_at.timestamp_millis(), self.id)
-    }
 }
 
 #[cfg(test)]

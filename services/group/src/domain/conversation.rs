@@ -1,9 +1,8 @@
 //! A user's list of conversations, and what is unread in them.
 
-use chatroom_kit::ids::GroupId;
 use chrono::{DateTime, Utc};
 
-use super::{Group, Member, Message, group::parse_token};
+use super::{Group, Member, Message};
 
 /// A group as one of its members sees it in their list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,32 +36,4 @@ pub struct ReadCursor {
 /// counted; each number is kept when a message, or the cursor, is written.
 pub fn unread(messages: i64, own: i64, read_of_others: i64) -> i64 {
     (messages - own - read_of_others).max(0)
-}
-
-/// Where a list of conversations goes on: after the one that was last active then and has this id. As a token it
-/// reads `<milliseconds since the epoch>.<id>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConversationCursor {
-    /// When that conversation was last active.
-    pub active_at: DateTime<Utc>,
-    /// The group's id.
-    pub id: GroupId,
-}
-
-impl ConversationCursor {
-    /// Reads a token; nothing where it is not one of ours.
-    pub fn parse(token: &str) -> Option<Self> {
-        let (active_at, id) = parse_token(token)?;
-        Some(Self { active_at, id: id.parse().ok()? })
-    }
-
-    /// The cursor after `conversation`.
-    pub fn after(conversation: &Conversation) -> Self {
-        Self { active_at: conversation.active_at, id: conversation.group.id }
-    }
-
-    /// Writes the token.
-    pub fn token(&self) -> String {
-        format!("{}.{}", self.active_at.timestamp_millis(), self.id)
-    }
 }

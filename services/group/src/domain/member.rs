@@ -6,7 +6,7 @@ use chatroom_kit::{
 };
 use chrono::{DateTime, Utc};
 
-use super::{Group, Refusal, group::parse_token};
+use super::{Group, Refusal};
 
 /// What a [`MemberId`] names.
 pub enum MemberKind {}
@@ -101,34 +101,6 @@ pub fn mute_until(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Op
     match until {
         Some(time) if time <= now => Err(Invalid::new("until", Problem::Past)),
         until => Ok(until),
-    }
-}
-
-/// Where a list of members goes on: after the one who joined then and has this id. As a token it reads
-/// `<milliseconds since the epoch>.<id>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemberCursor {
-    /// When that member joined.
-    pub created_at: DateTime<Utc>,
-    /// The membership's id.
-    pub id: MemberId,
-}
-
-impl MemberCursor {
-    /// Reads a token; nothing where it is not one of ours.
-    pub fn parse(token: &str) -> Option<Self> {
-        let (created_at, id) = parse_token(token)?;
-        Some(Self { created_at, id: id.parse().ok()? })
-    }
-
-    /// The cursor after `member`.
-    pub fn after(member: &Member) -> Self {
-        Self { created_at: member.created_at, id: member.id }
-    }
-
-    /// Writes the token.
-    pub fn token(&self) -> String {
-        format!("{}.{}", self.created_at.timestamp_millis(), self.id)
     }
 }
 

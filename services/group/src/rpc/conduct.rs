@@ -2,6 +2,7 @@
 
 use chatroom_kit::{
     auth::Caller,
+    cursor::TimeCursor,
     error::{Invalid, Problem},
     ids::{MerchantId, UserId},
     wire,
@@ -19,11 +20,10 @@ use chatroom_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Service, decode, encode, group::cursor};
+use super::{Service, decode, encode};
 use crate::{
     domain::{
-        Action, ActionKind, ListedReport, MessageId, NewReport, Refusal, Remark, Report, ReportId, TimeCursor,
-        WordList, WordMode,
+        Action, ActionKind, ListedReport, MessageId, NewReport, Refusal, Remark, Report, ReportId, WordList, WordMode,
     },
     error::Error,
 };
@@ -52,11 +52,11 @@ impl ConductService for Service {
         let caller = self.verifier.caller(&request)?;
         let ListBlocksRequest { page_size, page_token } = request.get_ref();
         let limit = wire::page_size(*page_size)?;
-        let before = cursor(page_token, TimeCursor::parse)?;
+        let before = TimeCursor::parse(page_token)?;
         let mut blocks = self.store.blocks(caller.id, before, limit + 1).await.map_err(Error::from)?;
         let more = wire::cut(&mut blocks, limit);
         let next = more.then(|| blocks.last()).flatten();
-        let next = next.map(|last| TimeCursor { created_at: last.created_at, id: last.user }.token());
+        let next = next.map(|last| TimeCursor { time: last.created_at, id: last.user }.token());
         let blocks = blocks
             .iter()
             .map(|block| proto::Block {
@@ -88,7 +88,7 @@ impl ConductService for Service {
         let ListReportsRequest { merchant, resolved, page_size, page_token } = request.get_ref();
         let merchant = MerchantId::parse("merchant", merchant)?;
         let limit = decode::page_size(*page_size, REPORTS.0, REPORTS.1)?;
-        let after = cursor(page_token, TimeCursor::parse)?;
+        let after = TimeCursor::parse(page_token)?;
         self.must_own_page(&caller, merchant).await?;
         let listed = self.store.reports(merchant, *resolved, after, limit + 1).await;
         let mut listed = listed.map_err(Error::from)?;
@@ -97,7 +97,7 @@ impl ConductService for Service {
         more |= fitting < listed.len();
         listed.truncate(fitting);
         let next = more.then(|| listed.last()).flatten();
-        let next = next.map(|last| TimeCursor { created_at: last.report.created_at, id: last.report.id }.token());
+        let next = next.map(|last| TimeCursor { time: last.report.created_at, id: last.report.id }.token());
         let reports = listed
             .into_iter()
             .map(|ListedReport { report, message }| encode_report(report, message.map(encode::message)))
@@ -173,12 +173,12 @@ impl ConductService for Service {
             id => Some(MerchantId::parse("merchant", id)?),
         };
         let limit = wire::page_size(*page_size)?;
-        let before = cursor(page_token, TimeCursor::parse)?;
+        let before = TimeCursor::parse(page_token)?;
         self.must_administrate(&caller).await?;
         let mut actions = self.store.actions(merchant, before, limit + 1).await.map_err(Error::from)?;
         let more = wire::cut(&mut actions, limit);
         let next = more.then(|| actions.last()).flatten();
-        let next = next.map(|last| TimeCursor { created_at: last.created_at, id: last.id }.token());
+        let next = next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token());
         let actions = actions.into_iter().map(encode_action).collect();
         Ok(Response::new(ListModerationActionsResponse { actions, next_page_token: next.unwrap_or_default() }))
     }

@@ -2,7 +2,7 @@
 
 use chatroom_kit::{
     auth::Caller,
-    error::{Invalid, Problem},
+    cursor::TimeCursor,
     fields::{DisplayName, Icon, RequestId},
     ids::{GroupId, MerchantId, UserId},
     wire,
@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Service, encode};
 use crate::{
-    domain::{Cursor, GroupKind, GroupPatch, MemberCursor, NewGroup, Refusal, Role, mute_until},
+    domain::{GroupKind, GroupPatch, NewGroup, Refusal, Role, mute_until},
     error::Error,
 };
 
@@ -46,7 +46,7 @@ impl GroupService for Service {
         let ListGroupsRequest { merchant, page_size, page_token } = request.get_ref();
         let merchant = MerchantId::parse("merchant", merchant)?;
         let limit = wire::page_size(*page_size)?;
-        let after = cursor(page_token, Cursor::parse)?;
+        let after = TimeCursor::parse(page_token)?;
         let mut listed = self.store.groups(merchant, caller.id, after, limit + 1).await.map_err(Error::from)?;
         if listed.is_empty() {
             // A page with groups exists; only for one without must its service be asked.
@@ -54,7 +54,8 @@ impl GroupService for Service {
         }
         let more = wire::cut(&mut listed, limit);
         let next = more.then(|| listed.last()).flatten();
-        let next_page_token = next.map(|last| Cursor::after(&last.group).token()).unwrap_or_default();
+        let next_page_token =
+            next.map(|last| TimeCursor { time: last.group.created_at, id: last.group.id }.token()).unwrap_or_default();
         let groups = listed.into_iter().map(encode::listed).collect();
         Ok(Response::new(ListGroupsResponse { groups, next_page_token }))
     }
@@ -103,12 +104,13 @@ impl GroupService for Service {
         let ListMembersRequest { group, page_size, page_token } = request.get_ref();
         let group = GroupId::parse("group", group)?;
         let limit = wire::page_size(*page_size)?;
-        let after = cursor(page_token, MemberCursor::parse)?;
+        let after = TimeCursor::parse(page_token)?;
         self.access(group, caller.id).await?.must_be_member().map_err(Error::from)?;
         let mut members = self.store.members(group, after, limit + 1).await.map_err(Error::from)?;
         let more = wire::cut(&mut members, limit);
         let next = more.then(|| members.last()).flatten();
-        let next_page_token = next.map(|last| MemberCursor::after(last).token()).unwrap_or_default();
+        let next_page_token =
+            next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token()).unwrap_or_default();
         let members = members.iter().map(encode::member).collect();
         Ok(Response::new(ListMembersResponse { members, next_page_token }))
     }
@@ -187,12 +189,4 @@ fn new_group(caller: &Caller, asked: &CreateGroupRequest) -> Result<NewGroup, Er
         icon: Icon::parse(&asked.icon)?,
         request_id: RequestId::parse(&asked.request_id)?,
     })
-}
-
-/// Reads a `page_token`; an empty one is none.
-pub(super) fn cursor<C>(token: &str, parse: impl FnOnce(&str) -> Option<C>) -> Result<Option<C>, Invalid> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    parse(token).map(Some).ok_or(Invalid::new("page_token", Problem::Malformed))
 }

@@ -4,6 +4,7 @@ use std::mem;
 
 use chatroom_kit::{
     auth::Caller,
+    cursor::TimeCursor,
     error::{Invalid, Problem},
     ids::{GroupId, MerchantId, UserId},
     wire,
@@ -18,12 +19,9 @@ use chatroom_proto::message::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Service, decode, encode, group::cursor};
+use super::{Service, decode, encode};
 use crate::{
-    domain::{
-        ClientId, Contact, Content, ConversationCursor, Draft, Event, Mentions, Message, MessageId, Page, Query,
-        Refusal, Sender,
-    },
+    domain::{ClientId, Contact, Content, Draft, Event, Mentions, Message, MessageId, Page, Query, Refusal, Sender},
     error::Error,
     moderate::Speaker,
     store::{Watched, WatchedGroup},
@@ -190,7 +188,7 @@ impl MessageService for Service {
         let caller = self.verifier.caller(&request)?;
         let ListConversationsRequest { page_size, page_token, heads_only } = request.get_ref();
         let limit = wire::page_size(*page_size)?;
-        let after = cursor(page_token, ConversationCursor::parse)?;
+        let after = TimeCursor::parse(page_token)?;
         let listed = self.store.conversations(caller.id, after, limit + 1, !heads_only).await;
         let mut listed = listed.map_err(Error::from)?;
         let mut more = wire::cut(&mut listed, limit);
@@ -198,7 +196,8 @@ impl MessageService for Service {
         more |= fitting < listed.len();
         listed.truncate(fitting);
         let next = more.then(|| listed.last()).flatten();
-        let next_page_token = next.map(|last| ConversationCursor::after(last).token()).unwrap_or_default();
+        let next_page_token =
+            next.map(|last| TimeCursor { time: last.active_at, id: last.group.id }.token()).unwrap_or_default();
         let conversations = listed.into_iter().map(encode::conversation).collect();
         Ok(Response::new(ListConversationsResponse { conversations, next_page_token }))
     }

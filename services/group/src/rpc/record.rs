@@ -11,7 +11,7 @@ use chatroom_proto::record::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Service, encode, group::cursor};
+use super::{Service, encode};
 use crate::error::Error;
 
 /// For how many days messages may be kept.
@@ -53,7 +53,7 @@ impl RecordService for Service {
         let user = self.subject(&request, &request.get_ref().user)?;
         let ExportMessagesRequest { page_size, page_token, .. } = request.get_ref();
         let limit = wire::page_size(*page_size)?;
-        let after = cursor(page_token, parse_place)?;
+        let after = (!page_token.is_empty()).then(|| parse_place(page_token)).transpose()?;
         let mut messages = self.store.said_by(user, after, limit + 1).await.map_err(Error::from)?;
         let mut more = wire::cut(&mut messages, limit);
         let fitting = encode::fitting(messages.iter().map(Some));
@@ -92,7 +92,7 @@ impl Service {
 }
 
 /// Reads `<seq>.<group>`.
-fn parse_place(token: &str) -> Option<(GroupId, i64)> {
-    let (seq, group) = token.split_once('.')?;
-    Some((group.parse().ok()?, seq.parse().ok()?))
+fn parse_place(token: &str) -> Result<(GroupId, i64), Invalid> {
+    let place = token.split_once('.').and_then(|(seq, group)| Some((group.parse().ok()?, seq.parse().ok()?)));
+    place.ok_or(Invalid::new("page_token", Problem::Malformed))
 }

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use chatroom_kit::{ids::UserId, on};
+use chatroom_kit::{cursor::TimeCursor, ids::UserId, on};
 use chrono::{DateTime, Utc};
 
 use super::{Store, locked::Locked, row::json};
-use crate::domain::{BLOCKS_MAX, Block, Draft, GroupKind, TimeCursor};
+use crate::domain::{BLOCKS_MAX, Block, Draft, GroupKind};
 
 impl Store {
     /// Says that `user` wants to hear nothing of `blocked`. False where they have blocked as many as one may.
@@ -50,7 +50,7 @@ impl Store {
         before: Option<TimeCursor<chatroom_kit::ids::User>>,
         limit: i64,
     ) -> Result<Vec<Block>, sqlx::Error> {
-        let (until, id) = before.map_or((super::far_future(), String::new()), |it| (it.created_at, it.id.to_string()));
+        let (until, id) = before.map_or((super::far_future(), String::new()), |it| (it.time, it.id.to_string()));
         let rows: Vec<(UserId, DateTime<Utc>)> = on!(&self.db, read pool => {
             sqlx::query_as(
                 "select blocked_id, created_at from block

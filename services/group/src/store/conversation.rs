@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use chatroom_kit::{
-    ids::{GroupId, UserId},
+    cursor::TimeCursor,
+    ids::{self, GroupId, UserId},
     on,
 };
 use chrono::{DateTime, Utc};
@@ -14,7 +15,7 @@ use super::{
     Store, far_future,
     row::{GroupRow, MemberRow, MessageRow, all, group_columns, json, member_columns, select_messages},
 };
-use crate::domain::{Conversation, ConversationCursor, Message, ReadCursor, unread};
+use crate::domain::{Conversation, Message, ReadCursor, unread};
 
 /// The columns of a [`ConversationRow`] but for the group's own, the member's and the number of own messages.
 macro_rules! standing_columns {
@@ -31,13 +32,12 @@ impl Store {
     pub async fn conversations(
         &self,
         user: UserId,
-        after: Option<ConversationCursor>,
+        after: Option<TimeCursor<ids::Group>>,
         limit: i64,
         with_messages: bool,
     ) -> Result<Vec<Conversation>, sqlx::Error> {
         // After any row: no group is active in the year 9999.
-        let (until, id) =
-            after.map_or((far_future(), String::new()), |cursor| (cursor.active_at, cursor.id.to_string()));
+        let (until, id) = after.map_or((far_future(), String::new()), |cursor| (cursor.time, cursor.id.to_string()));
         let rows: Vec<ConversationRow> = on!(&self.db, read pool => {
             // One's own messages are looked up for the page only, once it is cut.
             sqlx::query_as(concat!(

@@ -1,8 +1,9 @@
 //! Groups: opening them, listing a page's, and reaching one.
 
 use chatroom_kit::{
+    cursor::TimeCursor,
     fields::RequestId,
-    ids::{GroupId, Id, MerchantId, UserId},
+    ids::{self, GroupId, Id, MerchantId, UserId},
     on,
 };
 use chrono::{DateTime, Utc};
@@ -14,7 +15,7 @@ use super::{
     upload,
 };
 use crate::{
-    domain::{Access, Cursor, GROUPS_MAX, Group, ListedGroup, MemberId, NewGroup, Refusal, Role},
+    domain::{Access, GROUPS_MAX, Group, ListedGroup, MemberId, NewGroup, Refusal, Role},
     error::Error,
 };
 
@@ -102,12 +103,12 @@ impl Store {
         &self,
         merchant: MerchantId,
         viewer: UserId,
-        after: Option<Cursor>,
+        after: Option<TimeCursor<ids::Group>>,
         limit: i64,
     ) -> Result<Vec<ListedGroup>, sqlx::Error> {
         // Before any row: ids are hex digits, and no group was opened in 1970.
         let (since, id) =
-            after.map_or((DateTime::UNIX_EPOCH, String::new()), |cursor| (cursor.created_at, cursor.id.to_string()));
+            after.map_or((DateTime::UNIX_EPOCH, String::new()), |cursor| (cursor.time, cursor.id.to_string()));
         let rows: Vec<ListedRow> = on!(&self.db, read pool => {
             sqlx::query_as(concat!(
                 "select ", group_columns!(), ", m.id is not null as joined

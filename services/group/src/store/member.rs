@@ -1,6 +1,7 @@
 //! Coming and going, and who is there.
 
 use chatroom_kit::{
+    cursor::TimeCursor,
     ids::{GroupId, UserId},
     on,
 };
@@ -12,7 +13,7 @@ use super::{
     row::{MemberRow, all, member_columns},
 };
 use crate::{
-    domain::{Change, GroupKind, Member, MemberCursor, MemberId, Refusal, Role},
+    domain::{Change, GroupKind, Member, MemberId, MemberKind, Refusal, Role},
     error::Error,
 };
 
@@ -68,12 +69,12 @@ impl Store {
     pub async fn members(
         &self,
         group: GroupId,
-        after: Option<MemberCursor>,
+        after: Option<TimeCursor<MemberKind>>,
         limit: i64,
     ) -> Result<Vec<Member>, sqlx::Error> {
         // Before any row: ids are hex digits, and nobody joined in 1970.
         let (since, id) =
-            after.map_or((DateTime::UNIX_EPOCH, String::new()), |cursor| (cursor.created_at, cursor.id.to_string()));
+            after.map_or((DateTime::UNIX_EPOCH, String::new()), |cursor| (cursor.time, cursor.id.to_string()));
         let rows: Vec<MemberRow> = on!(&self.db, read pool => {
             sqlx::query_as(concat!(
                 "select ", member_columns!(), " from member m

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chatroom_kit::{
+    cursor::TimeCursor,
     ids::{MerchantId, UserId},
     on,
 };
@@ -13,7 +14,7 @@ use super::{
     Store,
     row::{MessageRow, all, json, select_messages},
 };
-use crate::domain::{ListedReport, Message, MessageId, NewReport, Remark, Report, ReportId, ReportKind, TimeCursor};
+use crate::domain::{ListedReport, Message, MessageId, NewReport, Remark, Report, ReportId, ReportKind};
 
 /// The columns of a [`ReportRow`].
 macro_rules! report_columns {
@@ -69,7 +70,7 @@ impl Store {
         after: Option<TimeCursor<ReportKind>>,
         limit: i64,
     ) -> Result<Vec<ListedReport>, sqlx::Error> {
-        let (since, id) = after.map_or((DateTime::UNIX_EPOCH, String::new()), |it| (it.created_at, it.id.to_string()));
+        let (since, id) = after.map_or((DateTime::UNIX_EPOCH, String::new()), |it| (it.time, it.id.to_string()));
         let rows: Vec<ReportRow> = on!(&self.db, read pool => {
             sqlx::query_as(concat!(
                 "select ", report_columns!(), " from report

@@ -1,6 +1,7 @@
 //! What pages do not want said, and the record of what was done about messages.
 
 use chatroom_kit::{
+    cursor::TimeCursor,
     ids::{GroupId, MerchantId, UserId},
     on,
 };
@@ -11,7 +12,7 @@ use super::{
     Store,
     row::{json, unreadable},
 };
-use crate::domain::{Action, ActionId, ActionKind, ActionMark, TimeCursor, WordList, WordMode};
+use crate::domain::{Action, ActionId, ActionKind, ActionMark, WordList, WordMode};
 
 impl Store {
     /// Says what a page does not want said from now on, and answers the version that this is.
@@ -106,7 +107,7 @@ impl Store {
         before: Option<TimeCursor<ActionMark>>,
         limit: i64,
     ) -> Result<Vec<Action>, sqlx::Error> {
-        let (until, id) = before.map_or((super::far_future(), String::new()), |it| (it.created_at, it.id.to_string()));
+        let (until, id) = before.map_or((super::far_future(), String::new()), |it| (it.time, it.id.to_string()));
         let statement = match merchant {
             Some(_) => {
                 "select * from moderation_action where merchant_id = $1 and (created_at, id) < ($2, $3)

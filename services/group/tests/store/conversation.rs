@@ -1,7 +1,8 @@
 //! A user's list of conversations.
 
-use chatroom_group::domain::{Content, ConversationCursor, Role};
+use chatroom_group::domain::{Content, Role};
 use chatroom_kit::{
+    cursor::TimeCursor,
     ids::{GroupId, UserId},
     on_both_engines,
 };
@@ -58,7 +59,8 @@ async fn newest_activity_comes_first_and_in_pages(fresh: Fresh) {
     }
     let expected: Vec<GroupId> = [1, 3, 0, 2, 4].map(|index: usize| groups[index]).into();
     let first = fresh.store.conversations(user, None, 2, true).await.unwrap();
-    let cursor = ConversationCursor::parse(&ConversationCursor::after(&first[1]).token());
+    let cursor = TimeCursor { time: first[1].active_at, id: first[1].group.id };
+    let cursor = TimeCursor::parse(&cursor.token()).unwrap();
     let rest = fresh.store.conversations(user, cursor, 10, true).await.unwrap();
     let listed: Vec<_> = first.iter().chain(&rest).map(|conversation| conversation.group.id).collect();
     assert_eq!(listed, expected);

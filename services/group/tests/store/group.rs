@@ -1,7 +1,8 @@
 //! Opening groups and listing a page's.
 
-use chatroom_group::domain::{Cursor, GROUPS_MAX, Group, NewGroup, Role};
+use chatroom_group::domain::{GROUPS_MAX, Group, NewGroup, Role};
 use chatroom_kit::{
+    cursor::TimeCursor,
     fields::{DisplayName, Icon, RequestId},
     ids::{GroupId, MerchantId, UserId},
     on_both_engines,
@@ -62,7 +63,8 @@ async fn groups_are_listed_oldest_first_and_in_pages(fresh: Fresh) {
         ids.push(opened(&fresh, merchant, noon() + TimeDelta::minutes(minutes)).await.id);
     }
     let first = fresh.store.groups(merchant, viewer, None, 3).await.unwrap();
-    let rest = fresh.store.groups(merchant, viewer, Some(Cursor::after(&first[2].group)), 3).await.unwrap();
+    let cursor = TimeCursor { time: first[2].group.created_at, id: first[2].group.id };
+    let rest = fresh.store.groups(merchant, viewer, Some(cursor), 3).await.unwrap();
     let listed: Vec<_> = first.iter().chain(&rest).map(|listed| listed.group.id).collect();
     assert_eq!(listed, ids);
 }

@@ -1,7 +1,8 @@
 //! Coming and going.
 
-use chatroom_group::domain::{Change, MemberCursor, Role};
+use chatroom_group::domain::{Change, Role};
 use chatroom_kit::{
+    cursor::TimeCursor,
     ids::{GroupId, UserId},
     on_both_engines,
 };
@@ -78,7 +79,8 @@ async fn members_are_listed_in_the_order_they_joined_and_in_pages(fresh: Fresh) 
         users.push(user);
     }
     let first = fresh.store.members(group, None, 3).await.unwrap();
-    let cursor = MemberCursor::parse(&MemberCursor::after(&first[2]).token());
+    let cursor = TimeCursor { time: first[2].created_at, id: first[2].id };
+    let cursor = TimeCursor::parse(&cursor.token()).unwrap();
     let rest = fresh.store.members(group, cursor, 3).await.unwrap();
     let listed: Vec<_> = first.iter().chain(&rest).map(|member| member.user).collect();
     assert_eq!(listed, users);

@@ -2,6 +2,7 @@
 
 use chatroom_kit::{
     auth::Caller,
+    cursor::TimeCursor,
     fields::{DisplayName, Icon},
     ids::{MerchantId, UserId},
     wire,
@@ -14,10 +15,7 @@ use chatroom_proto::merchant::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{Service, encode_membership, encode_merchant, only_id};
-use crate::{
-    domain::{MembershipCursor, MerchantPatch},
-    error::Error,
-};
+use crate::{domain::MerchantPatch, error::Error};
 
 impl Service {
     /// What a request says is to change; another customer-service user must be somebody.
@@ -90,14 +88,15 @@ impl PageService for Service {
         let ListPageMembersRequest { merchant, page_size, page_token } = request.get_ref();
         let id = MerchantId::parse("merchant", merchant)?;
         let limit = wire::page_size(*page_size)?;
-        let after = (!page_token.is_empty()).then(|| MembershipCursor::parse(page_token)).transpose()?;
+        let after = TimeCursor::parse(page_token)?;
         let page = self.store.merchant(id, caller.id).await.map_err(Error::from)?;
         let (page, _) = page.ok_or(Error::MerchantNotFound)?;
         page.must_belong_to(caller.id).map_err(Error::from)?;
         let mut members = self.store.members(id, after, limit + 1).await.map_err(Error::from)?;
         let more = wire::cut(&mut members, limit);
         let next = more.then(|| members.last()).flatten();
-        let next_page_token = next.map(|last| MembershipCursor::after(last).token()).unwrap_or_default();
+        let next_page_token =
+            next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token()).unwrap_or_default();
         let memberships = members.iter().map(|member| encode_membership(member, only_id(id))).collect();
         Ok(Response::new(ListPageMembersResponse { memberships, next_page_token }))
     }

@@ -1,6 +1,7 @@
 //! Who has joined which page, in the database.
 
 use chatroom_kit::{
+    cursor::TimeCursor,
     ids::{MerchantId, UserId},
     on,
 };
@@ -11,7 +12,7 @@ use super::{
     row::{ListedRow, MembershipRow, membership_columns},
 };
 use crate::{
-    domain::{Membership, MembershipCursor, MembershipId, Merchant, Refusal},
+    domain::{Membership, MembershipId, MembershipKind, Merchant, Refusal},
     error::Error,
 };
 
@@ -131,12 +132,12 @@ impl Store {
     pub async fn members(
         &self,
         merchant: MerchantId,
-        after: Option<MembershipCursor>,
+        after: Option<TimeCursor<MembershipKind>>,
         limit: i64,
     ) -> Result<Vec<Membership>, sqlx::Error> {
         // Before any row: ids are hex digits, and nobody joined in 1970.
         let (since, id) =
-            after.map_or((DateTime::UNIX_EPOCH, String::new()), |after| (after.joined_at, after.id.to_string()));
+            after.map_or((DateTime::UNIX_EPOCH, String::new()), |after| (after.time, after.id.to_string()));
         let rows: Vec<MembershipRow> = on!(&self.db, read pool => {
             sqlx::query_as(
                 concat!(

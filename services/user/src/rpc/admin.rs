@@ -1,6 +1,6 @@
 //! What administrators do to accounts, over gRPC.
 
-use chatroom_kit::{ids::UserId, wire};
+use chatroom_kit::{cursor::TimeCursor, ids::UserId, wire};
 use chatroom_proto::user::v1::{
     DisableAccountRequest, DisableAccountResponse, EnableAccountRequest, EnableAccountResponse, EndSessionsRequest,
     EndSessionsResponse, FindAccountsRequest, FindAccountsResponse, ListDeedsRequest, ListDeedsResponse,
@@ -9,10 +9,7 @@ use chatroom_proto::user::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{Service, encode};
-use crate::{
-    domain::{DeedCursor, Username},
-    error::Error,
-};
+use crate::{domain::Username, error::Error};
 
 #[tonic::async_trait]
 impl AdminService for Service {
@@ -81,10 +78,11 @@ impl AdminService for Service {
         let ListDeedsRequest { user, page_size, page_token } = request.get_ref();
         let user = (!user.is_empty()).then(|| UserId::parse("user", user)).transpose()?;
         let limit = wire::page_size(*page_size)?;
-        let before = (!page_token.is_empty()).then(|| DeedCursor::parse(page_token)).transpose()?;
+        let before = TimeCursor::parse(page_token)?;
         let mut deeds = self.store.deeds(user, before, limit + 1).await.map_err(Error::from)?;
         let more = wire::cut(&mut deeds, limit);
-        let next = more.then(|| deeds.last()).flatten().map(|last| DeedCursor::before(last).token());
+        let next =
+            more.then(|| deeds.last()).flatten().map(|last| TimeCursor { time: last.created_at, id: last.id }.token());
         Ok(Response::new(ListDeedsResponse {
             deeds: deeds.iter().map(encode::deed).collect(),
             next_page_token: next.unwrap_or_default(),

@@ -1,11 +1,11 @@
 //! What administrators do, remembered in the database in the transaction that does it.
 
-use chatroom_kit::{db::Transaction, ids::UserId, on};
+use chatroom_kit::{cursor::TimeCursor, db::Transaction, ids::UserId, on};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 
 use super::Store;
-use crate::domain::{Deed, DeedCursor, DeedId, DeedKind};
+use crate::domain::{Deed, DeedId, DeedKind, DeedMark};
 
 impl Store {
     /// Remembers what `transaction` does.
@@ -35,12 +35,12 @@ impl Store {
     pub async fn deeds(
         &self,
         user: Option<UserId>,
-        before: Option<DeedCursor>,
+        before: Option<TimeCursor<DeedMark>>,
         limit: i64,
     ) -> Result<Vec<Deed>, sqlx::Error> {
         // After any row.
         let latest = || (DateTime::from_timestamp_nanos(i64::MAX), String::new());
-        let (until, id) = before.map_or_else(latest, |before| (before.created_at, before.id.to_string()));
+        let (until, id) = before.map_or_else(latest, |before| (before.time, before.id.to_string()));
         let statement = match user {
             Some(_) => {
                 "select id, kind, by_id, user_id, created_at from deed

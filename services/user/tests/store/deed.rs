@@ -1,7 +1,7 @@
 //! What administrators do is remembered with what they do.
 
-use chatroom_kit::{ids::UserId, on_both_engines};
-use chatroom_user::domain::{DeedCursor, DeedKind, Role};
+use chatroom_kit::{cursor::TimeCursor, ids::UserId, on_both_engines};
+use chatroom_user::domain::{DeedKind, Role};
 use chrono::TimeDelta;
 
 use crate::world::{Fresh, account, named, noon, open};
@@ -36,7 +36,7 @@ async fn deeds_are_listed_latest_first_and_in_parts(fresh: Fresh) {
     loop {
         let part = fresh.store.deeds(Some(lily), before, 3).await.unwrap();
         let Some(last) = part.last() else { break };
-        before = Some(DeedCursor::before(last));
+        before = Some(TimeCursor { time: last.created_at, id: last.id });
         kinds.extend(part.iter().map(|deed| deed.kind));
     }
     let turns = [DeedKind::Enabled, DeedKind::Disabled, DeedKind::Enabled, DeedKind::Disabled];
