@@ -48,6 +48,11 @@ pub(crate) fn after(asked: Option<String>) -> Result<String, Invalid> {
     }
 }
 
+/// What a client asks for with `after` to go on; nothing where there is no more.
+pub(crate) fn next(token: &str) -> Option<&str> {
+    Some(token).filter(|token| !token.is_empty())
+}
+
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Malformed> {
     T::deserialize(Parameters(query))
 }

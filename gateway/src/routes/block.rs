@@ -14,7 +14,7 @@ use crate::{
     error::Refusal,
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
-    query::{Query, limit},
+    query::{Query, limit, next},
     state::App,
     value::Time,
 };
@@ -109,6 +109,6 @@ async fn list(caller: SignedIn, State(app): State<App>, Query(window): Query<Win
     let ids = answer.blocks.iter().map(|block| block.user.as_str());
     let people = app.directory.people(ids, |message| caller.request(message)).await;
     let blocks = answer.blocks.iter().map(|block| Block::of(block, &people)).collect();
-    let after = Some(answer.next_page_token.as_str()).filter(|token| !token.is_empty());
+    let after = next(&answer.next_page_token);
     Ok(envelope::success(Blocks { blocks, after }))
 }

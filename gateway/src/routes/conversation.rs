@@ -12,7 +12,7 @@ use crate::{
     envelope::{self, Envelope},
     error::{Refusal, filled},
     openapi::{NotServed, NotSignedIn, WrongQuery},
-    query::{Query, after, limit},
+    query::{Query, after, limit, next},
     state::App,
 };
 
@@ -63,6 +63,6 @@ async fn list(caller: SignedIn, State(app): State<App>, Query(window): Query<Win
     let people = app.directory.people(ids, |message| caller.request(message)).await;
     let conversations = answer.conversations.iter().map(|conversation| Conversation::of(conversation, &people));
     let conversations = filled(conversations.collect::<Option<Vec<_>>>())?;
-    let after = Some(answer.next_page_token.as_str()).filter(|token| !token.is_empty());
+    let after = next(&answer.next_page_token);
     Ok(envelope::success(Conversations { conversations, after }))
 }

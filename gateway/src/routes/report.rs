@@ -21,7 +21,7 @@ use crate::{
     error::{Refusal, filled},
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
-    query::{Query, limit},
+    query::{Query, limit, next},
     state::App,
     value::{Id, Time},
 };
@@ -217,7 +217,7 @@ async fn list(caller: SignedIn, State(app): State<App>, Query(window): Query<Win
     let answer = app.conduct().list_reports(caller.request(request)).await?.into_inner();
     let people = app.directory.people(answer.reports.iter().flat_map(people), |message| caller.request(message)).await;
     let reports = answer.reports.iter().map(|report| ListedReport::of(report, &people)).collect();
-    let after = Some(answer.next_page_token.as_str()).filter(|token| !token.is_empty());
+    let after = next(&answer.next_page_token);
     Ok(envelope::success(Reports { reports, after }))
 }
 

@@ -57,6 +57,8 @@ struct Asking {
 impl AccountFeed {
     /// How long a process that begins waits for what it has to know.
     pub const AT_START: Duration = Duration::from_secs(5);
+    /// How long the answer to a change waits until the process that gives it knows of the change itself.
+    pub const AFTER_CHANGE: Duration = Duration::from_millis(500);
 
     /// Follows the feed of the user service behind `users`, with `tokens` that say who asks, until `stop`; `verifier`
     /// learns which tokens were ended.

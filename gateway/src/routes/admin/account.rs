@@ -1,8 +1,7 @@
 //! Accounts as administrators see them, and what they do to them.
 
-use std::time::Duration;
-
 use axum::{extract::State, response::Response};
+use chatroom_kit::account_feed::AccountFeed;
 use chatroom_proto::user::v1::{
     Account as ProtoAccount, DisableAccountRequest, EnableAccountRequest, EndSessionsRequest, FindAccountsRequest,
 };
@@ -16,16 +15,13 @@ use crate::{
     error::{Refusal, filled},
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
-    query::{Query, limit},
+    query::{Query, limit, next},
     state::App,
     value::{Id, Time, role},
 };
 
 /// How many accounts an answer has where the client does not say, and how many it may ask for.
 const ACCOUNTS: (i32, i32) = (50, 200);
-/// How long an answer waits until this gateway itself refuses what it has just ended.
-const CATCH_UP: Duration = Duration::from_millis(500);
-
 /// An account as administrators see it.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -112,7 +108,7 @@ pub(super) async fn find(
     });
     let answer = app.account_admin().find_accounts(request).await?.into_inner();
     let users = filled(answer.accounts.iter().map(AccountForAdministrators::of).collect::<Option<Vec<_>>>())?;
-    let after = Some(&*answer.next_page_token).filter(|token| !token.is_empty());
+    let after = next(&answer.next_page_token);
     Ok(envelope::success(Accounts { users, after }))
 }
 
@@ -122,6 +118,11 @@ pub(super) struct WhichAccount {
     /// The account's id.
     #[schema(pattern = "^[0-9a-f]{24}$", example = "64e2e53561a25a30db767a40")]
     user: String,
+}
+
+/// The answer that shows an account as it is now.
+fn changed(account: Option<&ProtoAccount>) -> Result<Response, Refusal> {
+    Ok(envelope::success(filled(account.and_then(AccountForAdministrators::of))?))
 }
 
 /// Disable an account: its sessions end, and nobody can sign in to it; administrators only
@@ -144,8 +145,8 @@ pub(super) async fn disable(
 ) -> Result<Response, Refusal> {
     let request = caller.request(DisableAccountRequest { user });
     let account = app.account_admin().disable_account(request).await?.into_inner().account;
-    app.accounts.catch_up(CATCH_UP).await;
-    Ok(envelope::success(filled(account.as_ref().and_then(AccountForAdministrators::of))?))
+    app.accounts.catch_up(AccountFeed::AFTER_CHANGE).await;
+    changed(account.as_ref())
 }
 
 /// Let an account be used again, administrators only
@@ -167,7 +168,7 @@ pub(super) async fn enable(
 ) -> Result<Response, Refusal> {
     let request = caller.request(EnableAccountRequest { user });
     let account = app.account_admin().enable_account(request).await?.into_inner().account;
-    Ok(envelope::success(filled(account.as_ref().and_then(AccountForAdministrators::of))?))
+    changed(account.as_ref())
 }
 
 /// End all sessions of an account, administrators only
@@ -189,6 +190,6 @@ pub(super) async fn log_out(
 ) -> Result<Response, Refusal> {
     let request = caller.request(EndSessionsRequest { user });
     let account = app.account_admin().end_sessions(request).await?.into_inner().account;
-    app.accounts.catch_up(CATCH_UP).await;
-    Ok(envelope::success(filled(account.as_ref().and_then(AccountForAdministrators::of))?))
+    app.accounts.catch_up(AccountFeed::AFTER_CHANGE).await;
+    changed(account.as_ref())
 }

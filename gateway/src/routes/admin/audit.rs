@@ -11,7 +11,7 @@ use crate::{
     envelope::{self, Envelope, ErrorEnvelope},
     error::{Refusal, filled},
     openapi::{NotServed, NotSignedIn, WrongQuery},
-    query::{Query, after, limit},
+    query::{Query, after, limit, next},
     state::App,
     value::{Id, Time},
 };
@@ -115,6 +115,6 @@ pub(super) async fn list(
     let ids = answer.deeds.iter().flat_map(|deed| [deed.by.as_str(), &deed.user]);
     let people = app.directory.people(ids, |message| caller.request(message)).await;
     let deeds = filled(answer.deeds.iter().map(|deed| Deed::of(deed, &people)).collect::<Option<Vec<_>>>())?;
-    let after = Some(answer.next_page_token.as_str()).filter(|token| !token.is_empty());
+    let after = next(&answer.next_page_token);
     Ok(envelope::success(Audit { deeds, after }))
 }

@@ -13,7 +13,7 @@ use crate::{
     error::{Refusal, filled},
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
-    query::{Query, after, limit},
+    query::{Query, after, limit, next},
     state::App,
     value::{Id, Time},
 };
@@ -151,6 +151,6 @@ pub(super) async fn members(
     let ids = answer.members.iter().map(|member| member.user.as_str());
     let people = app.directory.people(ids, |message| caller.request(message)).await;
     let members = answer.members.iter().map(|member| Member::of(member, &people)).collect();
-    let after = Some(answer.next_page_token.as_str()).filter(|token| !token.is_empty());
+    let after = next(&answer.next_page_token);
     Ok(envelope::success(Members { members, after }))
 }

@@ -17,7 +17,7 @@ use crate::{
     error::{Refusal, filled},
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
-    query::{Query, after, limit},
+    query::{Query, after, limit, next},
     state::App,
     value::{Id, Time},
 };
@@ -238,6 +238,6 @@ pub(super) async fn members(
     let ids = answer.memberships.iter().map(|membership| membership.user.as_str());
     let people = app.directory.people(ids, |message| caller.request(message)).await;
     let members = answer.memberships.iter().map(|membership| PageMember::of(membership, &people)).collect();
-    let after = Some(answer.next_page_token.as_str()).filter(|token| !token.is_empty());
+    let after = next(&answer.next_page_token);
     Ok(envelope::success(PageMembers { members, after }))
 }

@@ -1,8 +1,7 @@
 //! How the caller is shown: `/h5/user/me` and `/h5/user/profile`.
 
-use std::time::Duration;
-
 use axum::{extract::State, response::Response};
+use chatroom_kit::account_feed::AccountFeed;
 use chatroom_proto::user::v1::{GetUserRequest, UpdateProfileRequest, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,9 +16,6 @@ use crate::{
     state::App,
     value::{Id, Time, role},
 };
-
-/// How long an answer waits until this gateway itself shows what has changed.
-const CATCH_UP: Duration = Duration::from_millis(500);
 
 /// The caller's account.
 #[derive(Serialize, ToSchema)]
@@ -107,6 +103,6 @@ pub(super) async fn update(
 ) -> Result<Response, Refusal> {
     let request = caller.request(UpdateProfileRequest { nickname, avatar });
     let user = filled(app.user().update_profile(request).await?.into_inner().user)?;
-    app.accounts.catch_up(CATCH_UP).await;
+    app.accounts.catch_up(AccountFeed::AFTER_CHANGE).await;
     Ok(envelope::success(OwnAccount::from(&user)))
 }

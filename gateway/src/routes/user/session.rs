@@ -1,8 +1,7 @@
 //! How what a login began is ended and renewed.
 
-use std::time::Duration;
-
 use axum::{extract::State, response::Response};
+use chatroom_kit::account_feed::AccountFeed;
 use chatroom_proto::user::v1::{ChangePasswordRequest, LogoutAllRequest, LogoutRequest, RenewTokenRequest};
 use prost_types::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,9 +17,6 @@ use crate::{
     state::App,
     value::Time,
 };
-
-/// How long an answer waits until this gateway itself refuses what it has just ended.
-const CATCH_UP: Duration = Duration::from_millis(500);
 
 /// A token in place of another.
 #[derive(Serialize, ToSchema)]
@@ -49,7 +45,7 @@ impl<'a> Renewed<'a> {
 )]
 pub(super) async fn logout(caller: Writer, State(app): State<App>) -> Result<Response, Refusal> {
     app.session().logout(caller.request(LogoutRequest {})).await?;
-    app.accounts.catch_up(CATCH_UP).await;
+    app.accounts.catch_up(AccountFeed::AFTER_CHANGE).await;
     Ok(envelope::done())
 }
 
@@ -64,7 +60,7 @@ pub(super) async fn logout(caller: Writer, State(app): State<App>) -> Result<Res
 )]
 pub(super) async fn logout_all(caller: Writer, State(app): State<App>) -> Result<Response, Refusal> {
     app.session().logout_all(caller.request(LogoutAllRequest {})).await?;
-    app.accounts.catch_up(CATCH_UP).await;
+    app.accounts.catch_up(AccountFeed::AFTER_CHANGE).await;
     Ok(envelope::done())
 }
 
@@ -103,7 +99,7 @@ pub(super) async fn change_password(
     let client_address = address.to_string();
     let request = ChangePasswordRequest { old_password: old, new_password: new, client_address };
     let answer = app.session().change_password(caller.request(request)).await?.into_inner();
-    app.accounts.catch_up(CATCH_UP).await;
+    app.accounts.catch_up(AccountFeed::AFTER_CHANGE).await;
     Ok(envelope::success(Renewed::new(&answer.token, answer.expire_time)))
 }
 
