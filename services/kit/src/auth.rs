@@ -7,7 +7,7 @@ mod revocations;
 use std::{
     collections::HashMap,
     fmt::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -190,7 +190,8 @@ impl Verifier {
             .await
             .with_context(|| format!("the public keys {} cannot be read", path.display()))?;
         let verifier = Self::new(&jwks, clock).with_context(|| format!("in {}", path.display()))?;
-        tokio::spawn(verifier.clone().follow(path.to_owned(), changes, stop));
+        let (followed, path) = (verifier.clone(), path.to_owned());
+        tokio::spawn(async move { changes.follow("public keys", stop, || followed.reload(&path)).await });
         Ok(verifier)
     }
 
@@ -223,7 +224,7 @@ impl Verifier {
     }
 
     /// Changes whenever tokens were ended before their time: the moment to ask [`Self::is_good`] again.
-    pub fn revoked(&self) -> watch::Receiver<u64> {
+    pub fn revoked(&self) -> watch::Receiver<()> {
         self.revocations.changes()
     }
 
@@ -256,18 +257,6 @@ impl Verifier {
         let service = Arc::new(ServiceCaller { name: claims.sub, expires: claims.exp });
         keys.seen_services.insert(token.into(), service.clone());
         Ok(service)
-    }
-
-    async fn follow(self, path: PathBuf, mut changes: Changes, stop: CancellationToken) {
-        while changes.next(&stop).await {
-            match self.reload(&path).await {
-                Ok(()) => {
-                    changes.take();
-                    tracing::info!(file = %path.display(), "public keys read again");
-                }
-                Err(error) => tracing::error!(error = format!("{error:#}"), "public keys kept as they were"),
-            }
-        }
     }
 
     async fn reload(&self, path: &Path) -> anyhow::Result<()> {

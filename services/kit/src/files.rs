@@ -31,9 +31,28 @@ impl Changes {
         Self { paths, seen: taken.clone(), taken }
     }
 
-    /// Waits until a file is another one than was taken in last; false once `stop` fires. One that was half written, and
-    /// so could not be taken in, is told of again.
-    pub async fn next(&mut self, stop: &CancellationToken) -> bool {
+    /// Takes the files in by `take_in` whenever they have changed, until `stop`. Where that fails, what was in force
+    /// stays, and they are tried again: one may have been half written. `what` names them in the log.
+    pub async fn follow<F, T>(mut self, what: &str, stop: CancellationToken, take_in: F)
+    where
+        F: Fn() -> T,
+        T: Future<Output = anyhow::Result<()>>,
+    {
+        while self.next(&stop).await {
+            match take_in().await {
+                Ok(()) => {
+                    self.take();
+                    tracing::info!(files = ?self.paths, "{what} read again");
+                }
+                Err(error) => {
+                    tracing::error!(files = ?self.paths, error = format!("{error:#}"), "{what} kept as they were");
+                }
+            }
+        }
+    }
+
+    /// Waits until a file is another one than was taken in last; false once `stop` fires.
+    async fn next(&mut self, stop: &CancellationToken) -> bool {
         while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
             self.seen = modified(&self.paths).await;
             if self.seen != self.taken {
@@ -44,7 +63,7 @@ impl Changes {
     }
 
     /// Says that the files were read after [`Self::next`], and are in force.
-    pub fn take(&mut self) {
+    fn take(&mut self) {
         self.taken.clone_from(&self.seen);
     }
 }

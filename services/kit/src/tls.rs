@@ -74,7 +74,8 @@ impl Tls {
         let changes = Changes::of(&[&files.certificate, &files.key, &files.authority]).await;
         let material = files.read().await?;
         let tls = Self { files: Arc::new(files), current: Arc::new(ArcSwap::from_pointee(material)) };
-        tokio::spawn(tls.clone().follow(changes, stop));
+        let followed = tls.clone();
+        tokio::spawn(async move { changes.follow("certificates", stop, || followed.reload()).await });
         Ok(Some(tls))
     }
 
@@ -106,17 +107,9 @@ impl Tls {
         ReceiverStream::new(receiver)
     }
 
-    async fn follow(self, mut changes: Changes, stop: CancellationToken) {
-        while changes.next(&stop).await {
-            match self.files.read().await {
-                Ok(material) => {
-                    changes.take();
-                    self.current.store(Arc::new(material));
-                    tracing::info!("certificates read again");
-                }
-                Err(error) => tracing::error!(error = format!("{error:#}"), "certificates kept as they were"),
-            }
-        }
+    async fn reload(&self) -> anyhow::Result<()> {
+        self.current.store(Arc::new(self.files.read().await?));
+        Ok(())
     }
 }
 

@@ -5,10 +5,14 @@ mod encode;
 mod session;
 mod user;
 
+use std::sync::Arc;
+
 use chatroom_kit::{
     auth::{Caller, Unauthenticated, Verifier},
     clock::Clock,
 };
+
+use tonic::Request;
 
 use crate::{
     config::Settings,
@@ -64,10 +68,11 @@ impl Service {
         Ok(account)
     }
 
-    /// Refuses a caller who is no administrator now, whatever their token says.
-    async fn administrator(&self, caller: &Caller) -> Result<(), Error> {
-        match self.own_account(caller).await?.user.role {
-            Role::Administrator => Ok(()),
+    /// The caller, who has to be an administrator now, whatever their token says.
+    async fn administrator<T: Sync>(&self, request: &Request<T>) -> Result<Arc<Caller>, Error> {
+        let caller = self.verifier.caller(request)?;
+        match self.own_account(&caller).await?.user.role {
+            Role::Administrator => Ok(caller),
             Role::User => Err(Error::AdminOnly),
         }
     }

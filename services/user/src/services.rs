@@ -5,10 +5,11 @@ use std::{
     collections::HashMap,
     fmt::Write as _,
     fs::{self, OpenOptions},
+    future::ready,
     io::{self, ErrorKind, Write as _},
     num::NonZeroU32,
     os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -60,7 +61,9 @@ impl Services {
     pub async fn from_file(path: &Path, stop: CancellationToken) -> anyhow::Result<Self> {
         let changes = Changes::of(&[path]).await;
         let services = Self::new(read(path)?);
-        tokio::spawn(services.clone().follow(path.to_owned(), changes, stop));
+        let (followed, path) = (services.clone(), path.to_owned());
+        let reload = move || ready(followed.reload(&path));
+        tokio::spawn(async move { changes.follow("services' secrets", stop, reload).await });
         Ok(services)
     }
 
@@ -94,17 +97,9 @@ impl Services {
         Err(Unauthenticated.into())
     }
 
-    async fn follow(self, path: PathBuf, mut changes: Changes, stop: CancellationToken) {
-        while changes.next(&stop).await {
-            match read(&path) {
-                Ok(known) => {
-                    changes.take();
-                    self.known.store(Arc::new(known));
-                    tracing::info!(file = %path.display(), "services' secrets read again");
-                }
-                Err(error) => tracing::error!(error = format!("{error:#}"), "services' secrets kept as they were"),
-            }
-        }
+    fn reload(&self, path: &Path) -> anyhow::Result<()> {
+        self.known.store(Arc::new(read(path)?));
+        Ok(())
     }
 }
 

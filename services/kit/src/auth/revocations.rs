@@ -36,7 +36,7 @@ pub enum Revoked {
 #[derive(Clone)]
 pub(super) struct Revocations {
     shards: Arc<[ArcSwap<Shard>; SHARDS]>,
-    changes: watch::Sender<u64>,
+    changes: watch::Sender<()>,
 }
 
 type Shard = HashMap<UserId, OfUser>;
@@ -72,7 +72,7 @@ impl OfUser {
 
 impl Revocations {
     pub(super) fn new() -> Self {
-        Self { shards: Arc::new(array::from_fn(|_| ArcSwap::default())), changes: watch::Sender::new(0) }
+        Self { shards: Arc::new(array::from_fn(|_| ArcSwap::default())), changes: watch::Sender::new(()) }
     }
 
     /// Whether the caller's token was ended.
@@ -100,10 +100,10 @@ impl Revocations {
             shard.retain(|_, ended| ended.keep_needed(now));
             self.shards[index].store(Arc::new(shard));
         }
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.changes.send_replace(());
     }
 
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
 

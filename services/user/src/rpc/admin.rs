@@ -17,7 +17,7 @@ impl AdminService for Service {
         &self,
         request: Request<FindAccountsRequest>,
     ) -> Result<Response<FindAccountsResponse>, Status> {
-        self.administrator(&*self.verifier.caller(&request)?).await?;
+        self.administrator(&request).await?;
         let FindAccountsRequest { username_prefix, page_size, page_token } = request.into_inner();
         let prefix = Username::parse_prefix(&username_prefix)?;
         let limit = wire::page_size(page_size)?;
@@ -35,8 +35,7 @@ impl AdminService for Service {
         &self,
         request: Request<DisableAccountRequest>,
     ) -> Result<Response<DisableAccountResponse>, Status> {
-        let caller = self.verifier.caller(&request)?;
-        self.administrator(&caller).await?;
+        let caller = self.administrator(&request).await?;
         let user = UserId::parse("user", &request.get_ref().user)?;
         if user == caller.id {
             return Err(Error::OwnAccount.into());
@@ -51,8 +50,7 @@ impl AdminService for Service {
         &self,
         request: Request<EnableAccountRequest>,
     ) -> Result<Response<EnableAccountResponse>, Status> {
-        let caller = self.verifier.caller(&request)?;
-        self.administrator(&caller).await?;
+        let caller = self.administrator(&request).await?;
         let user = UserId::parse("user", &request.get_ref().user)?;
         let account = self.store.set_disabled(user, false, caller.id, self.clock.now()).await.map_err(Error::from)?;
         let account = account.ok_or(Error::UserNotFound)?;
@@ -64,8 +62,7 @@ impl AdminService for Service {
         &self,
         request: Request<EndSessionsRequest>,
     ) -> Result<Response<EndSessionsResponse>, Status> {
-        let caller = self.verifier.caller(&request)?;
-        self.administrator(&caller).await?;
+        let caller = self.administrator(&request).await?;
         let user = UserId::parse("user", &request.get_ref().user)?;
         let account = self.store.end_sessions_of(user, caller.id, self.clock.now()).await.map_err(Error::from)?;
         let account = account.ok_or(Error::UserNotFound)?;
@@ -74,7 +71,7 @@ impl AdminService for Service {
     }
 
     async fn list_deeds(&self, request: Request<ListDeedsRequest>) -> Result<Response<ListDeedsResponse>, Status> {
-        self.administrator(&*self.verifier.caller(&request)?).await?;
+        self.administrator(&request).await?;
         let ListDeedsRequest { user, page_size, page_token } = request.get_ref();
         let user = (!user.is_empty()).then(|| UserId::parse("user", user)).transpose()?;
         let limit = wire::page_size(*page_size)?;

@@ -63,33 +63,28 @@ impl Store {
         new: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Account>, sqlx::Error> {
-        let user = proved.user.id;
         let mut transaction = self.db.begin().await?;
-        let changed = on!(&mut transaction, within connection => {
-            sqlx::query("update account set password_hash = $3, version = version + 1, updated_at = $4
-                where id = $1 and password_hash = $2 and generation = $5 and disabled_at is null")
-                .bind(user)
-                .bind(&*proved.password_hash)
-                .bind(new)
-                .bind(now)
-                .bind(proved.generation)
-                .execute(connection)
-                .await
-                .map(|done| done.rows_affected())
+        let row: Option<AccountRow> = on!(&mut transaction, within connection => {
+            sqlx::query_as(concat!(
+                "update account set password_hash = $3, generation = generation + 1, version = version + 1, updated_at = $4
+                where id = $1 and password_hash = $2 and generation = $5 and disabled_at is null
+                returning ",
+                account_columns!()
+            ))
+            .bind(proved.user.id)
+            .bind(&*proved.password_hash)
+            .bind(new)
+            .bind(now)
+            .bind(proved.generation)
+            .fetch_optional(connection)
+            .await
         })?;
-        if changed == 0 {
+        let Some(account) = row.map(Account::try_from).transpose()? else {
             return Ok(None);
-        }
-        self.next_generation(&mut transaction, user, now).await?;
-        // As this transaction leaves it: what ends its sessions after that must end the one that begins now as well.
-        let row: AccountRow = on!(&mut transaction, within connection => {
-            sqlx::query_as(concat!("select ", account_columns!(), " from account where id = $1"))
-                .bind(user)
-                .fetch_one(connection)
-                .await
-        })?;
+        };
+        self.add_change(&mut transaction, account.user.id, Change::LeastGeneration(account.generation), now).await?;
         transaction.commit().await?;
-        Account::try_from(row).map(Some)
+        Ok(Some(account))
     }
 
     /// Counts up the generation of a user's tokens, and tells; false where there is no such user.
