@@ -24,9 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(FILES, ["."])?;
     let output = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(output.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    let mut messages = prost_build::Config::new();
+    // A message knows its name, by which its shape is found in the descriptors.
+    messages.enable_type_names();
     tonic_prost_build::configure()
         // `Bytes` lets a chunk travel from socket to store without being copied.
         .bytes(".")
-        .compile_fds(descriptors)?;
+        .compile_fds_with_config(descriptors, messages)?;
     Ok(())
 }

@@ -153,6 +153,7 @@ async fn a_closed_page_takes_nothing_new(world: World) {
         post(&member, "/h5/merchant/contact", &page, json!({})).await,
         post(&owner, "/h5/merchant/update", &page, json!({"name": "新名字"})).await,
         post(&owner, "/h5/merchant/transfer", &page, json!({"user": member.id})).await,
+        post(&owner, "/h5/merchant/serve", &page, json!({"accept": false})).await,
     ];
     for refused in &refusals {
         assert_refused(refused, StatusCode::CONFLICT, "MERCHANT_CLOSED");

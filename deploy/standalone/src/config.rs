@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use chatroom_kit::config::{AdminConfig, TelemetryConfig};
 use clap::{Parser, Subcommand};
 
+use crate::admin::Admin;
+
 /// chatroom: the whole chat backend in one process, on SQLite files and an embedded S3 server
 #[derive(Debug, Parser)]
 #[command(name = "chatroom", version)]
@@ -54,4 +56,7 @@ pub(crate) enum Command {
         /// The user's name
         name: String,
     },
+    /// Find, stop and help users, work on reports, look after pages: of the process that serves --data-dir, or of
+    /// services in processes of their own
+    Admin(Box<Admin>),
 }

@@ -1,5 +1,6 @@
 //! The folder that holds everything a standalone process keeps. Owns its layout: `user.db`, `merchant.db`,
-//! `group.db`, `signing-key.pem`, `files/`, and `lock`, which the serving process holds.
+//! `group.db`, `signing-key.pem`, `files/`, `lock`, which the serving process holds, and `user.sock`, `merchant.sock`
+//! and `group.sock`, on which its command line asks it.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -9,8 +10,30 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
+/// A service that is asked over a socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Served {
+    /// Accounts.
+    User,
+    /// Pages.
+    Merchant,
+    /// Groups.
+    Group,
+}
+
+impl Served {
+    /// What the service is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Merchant => "merchant",
+            Self::Group => "group",
+        }
+    }
+}
+
 /// A data folder.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct DataFolder {
     path: PathBuf,
 }
@@ -50,6 +73,11 @@ impl DataFolder {
     /// The embedded S3 server's folder.
     pub(crate) fn files(&self) -> PathBuf {
         self.path.join("files")
+    }
+
+    /// The socket on which a service is asked.
+    pub(crate) fn socket(&self, service: Served) -> PathBuf {
+        self.path.join(format!("{}.sock", service.name()))
     }
 
     /// The address of the database `name`.

@@ -1,8 +1,10 @@
 //! All of chatroom in one process: the gateway and every service, on SQLite files and an embedded S3 server.
 
+mod admin;
 mod config;
 mod data;
 mod serve;
+mod socket;
 
 use std::process::ExitCode;
 
@@ -15,16 +17,19 @@ async fn main() -> ExitCode {
     lifecycle::exit_code(try_main(chatroom_kit::config::parse()).await)
 }
 
-async fn try_main(config: Config) -> anyhow::Result<()> {
+async fn try_main(mut config: Config) -> anyhow::Result<()> {
     let clock = Clock::system();
-    match &config.command {
-        None => Box::pin(serve::serve(config)).await,
-        Some(Command::GrantAdmin { name }) => chatroom_user::grant_admin(&users(&config).await?, name, &clock).await,
-        Some(Command::RevokeAdmin { name }) => chatroom_user::revoke_admin(&users(&config).await?, name, &clock).await,
+    let Some(command) = config.command.take() else {
+        return Box::pin(serve::serve(config)).await;
+    };
+    let data = DataFolder::open(&config.data_dir)?;
+    match command {
+        Command::GrantAdmin { name } => chatroom_user::grant_admin(&users(&data).await?, &name, &clock).await,
+        Command::RevokeAdmin { name } => chatroom_user::revoke_admin(&users(&data).await?, &name, &clock).await,
+        Command::Admin(admin) => admin::run(*admin, &data).await,
     }
 }
 
-async fn users(config: &Config) -> anyhow::Result<chatroom_user::Store> {
-    let data = DataFolder::open(&config.data_dir)?;
+async fn users(data: &DataFolder) -> anyhow::Result<chatroom_user::Store> {
     chatroom_user::Store::open(&data.database("user"), 1).await
 }

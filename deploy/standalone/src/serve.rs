@@ -18,8 +18,13 @@ use chatroom_kit::{
 };
 use chatroom_user::{Services, Signer};
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 
-use crate::{config::Config, data::DataFolder};
+use crate::{
+    config::Config,
+    data::{DataFolder, Served},
+    socket,
+};
 
 /// Of use to a database behind a socket only; here they are files, whose connections the kit counts out.
 const CONNECTIONS: u32 = 4;
@@ -62,27 +67,27 @@ async fn build(
     let secret = ServiceSecret::random();
     let services = Services::of([("gateway", &secret), ("group", &secret)]);
     let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock.clone(), &config.file));
-    let user = Link::Local(
+    let near = |service, routes: Routes| {
+        socket::serve(&data.socket(service), routes.clone(), stop.clone());
+        Link::Local(routes)
+    };
+    let user =
         chatroom_user::start(users, file.clone(), signer, services, verifier.clone(), clock.clone(), &config.user)
-            .await?,
-    );
+            .await?;
+    let user = near(Served::User, user);
     let service_tokens = ServiceTokens::follow("gateway", secret.clone(), user.clone(), clock.clone(), stop.clone());
     let accounts = AccountFeed::follow(verifier.clone(), user.clone(), service_tokens.clone(), stop.clone());
     accounts.catch_up(AccountFeed::AT_START).await;
-    let merchant = Link::Local(chatroom_merchant::routes(
-        merchants,
-        user.clone(),
-        verifier.clone(),
-        clock.clone(),
-        &config.merchant,
-    ));
+    let merchant =
+        chatroom_merchant::routes(merchants, user.clone(), verifier.clone(), clock.clone(), &config.merchant);
+    let merchant = near(Served::Merchant, merchant);
     let moderation = config.group.moderation(None)?;
     let tokens = ServiceTokens::follow("group", secret, user.clone(), clock.clone(), stop.clone());
     let links = Links { merchant: merchant.clone(), file: file.clone(), user: user.clone(), tokens, moderation };
     let settings = config.group.clone();
     let bus = Bus::local();
-    let group = chatroom_group::start(groups, links, bus.clone(), verifier.clone(), clock, settings, stop)?;
-    let group = Link::Local(group);
+    let group = chatroom_group::start(groups, links, bus.clone(), verifier.clone(), clock, settings, stop.clone())?;
+    let group = near(Served::Group, group);
     let settings = config.gateway.clone();
     Ok(Gateway { user, merchant, group, file, bus, service_tokens, accounts, verifier, settings })
 }

@@ -13,5 +13,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(account::disable))
         .routes(routes!(account::enable))
         .routes(routes!(account::log_out))
-        .routes(routes!(audit::list))
+        .routes(routes!(audit::account::list))
+        .routes(routes!(audit::page::list))
+        .routes(routes!(audit::moderation::list))
 }

@@ -1,4 +1,6 @@
-//! Merchant pages, memberships and activation codes: their types and rules. Pure: no storage, no network, no clock.
+//! Merchant pages, memberships, activation codes and what is done to them: their types and rules. Pure: no storage, no network, no clock.
+
+mod deed;
 
 use chatroom_kit::{
     error::{Invalid, Problem},
@@ -6,6 +8,8 @@ use chatroom_kit::{
     ids::{Id, MerchantId, UserId},
 };
 use chrono::{DateTime, Utc};
+
+pub use deed::{Deed, DeedId, DeedKind, DeedMark};
 
 /// How many characters an activation code may have.
 const CODE_MAX: usize = 64;
@@ -70,6 +74,15 @@ impl Merchant {
         if self.closed_at.is_none() { Ok(()) } else { Err(Refusal::MerchantClosed) }
     }
 
+    /// Refuses everyone but its customer-service user, and everyone once it is closed.
+    pub fn must_be_served_by(&self, user: UserId) -> Result<(), Refusal> {
+        match self.closed_at {
+            _ if self.customer != user => Err(Refusal::NotCustomer),
+            Some(_) => Err(Refusal::MerchantClosed),
+            None => Ok(()),
+        }
+    }
+
     /// The page as it will be. Another customer-service user has agreed to nothing yet, unless they are the creator.
     #[must_use]
     pub fn patched(&self, patch: &MerchantPatch) -> Self {
@@ -101,6 +114,9 @@ pub enum Refusal {
     /// Only its creator may do it.
     #[error("only the page's creator may do this")]
     NotMerchantOwner,
+    /// Only the page's customer-service user may do it.
+    #[error("only the page's customer-service user may do this")]
+    NotCustomer,
     /// The page is closed.
     #[error("the page is closed")]
     MerchantClosed,

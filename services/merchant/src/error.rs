@@ -29,9 +29,6 @@ pub enum Error {
     /// The caller has no such membership.
     #[error("the caller has no such membership")]
     MembershipNotFound,
-    /// Only the page's customer-service user may do it.
-    #[error("only the page's customer-service user may do this")]
-    NotCustomer,
     /// The code was never issued, or has expired.
     #[error("the activation code was not issued or has expired")]
     ActivationCodeInvalid,
@@ -65,7 +62,6 @@ impl From<Error> for Status {
             Error::Refused(refusal) => refused(refusal),
             Error::CustomerNotFound => status(Code::NotFound, "CUSTOMER_NOT_FOUND", message),
             Error::MembershipNotFound => status(Code::NotFound, "MEMBERSHIP_NOT_FOUND", message),
-            Error::NotCustomer => status(Code::PermissionDenied, "NOT_CUSTOMER", message),
             Error::ActivationCodeInvalid => status(Code::PermissionDenied, "ACTIVATION_CODE_INVALID", message),
             Error::ActivationCodeUsed => status(Code::AlreadyExists, "ACTIVATION_CODE_USED", message),
             Error::AdminOnly => status(Code::PermissionDenied, "ADMIN_ONLY", message),
@@ -80,6 +76,7 @@ fn refused(refusal: Refusal) -> Status {
     let message = refusal.to_string();
     match refusal {
         Refusal::NotMerchantOwner => status(Code::PermissionDenied, "NOT_MERCHANT_OWNER", message),
+        Refusal::NotCustomer => status(Code::PermissionDenied, "NOT_CUSTOMER", message),
         Refusal::MerchantClosed => status(Code::FailedPrecondition, "MERCHANT_CLOSED", message),
         Refusal::CreatorCannotLeave => status(Code::FailedPrecondition, "CREATOR_CANNOT_LEAVE", message),
         Refusal::PageMemberNotFound => status(Code::NotFound, "PAGE_MEMBER_NOT_FOUND", message),

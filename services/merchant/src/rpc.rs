@@ -105,11 +105,7 @@ impl MerchantService for Service {
         let caller = self.verifier.caller(&request)?;
         let id = MerchantId::parse("merchant", &request.get_ref().merchant)?;
         let serving = request.get_ref().serving;
-        let changed = self.store.set_serving(id, caller.id, serving, self.clock.now()).await.map_err(Error::from)?;
-        let Some(merchant) = changed else {
-            let page = self.store.merchant(id, caller.id).await.map_err(Error::from)?;
-            return Err(page.map_or(Error::MerchantNotFound, |_| Error::NotCustomer).into());
-        };
+        let merchant = self.store.set_serving(id, caller.id, serving, self.clock.now()).await?;
         tracing::info!(user.id = %caller.id, merchant.id = %id, serving, "customer service set");
         Ok(Response::new(SetServingResponse { merchant: Some(encode_merchant(merchant.seen_by(caller.id))) }))
     }

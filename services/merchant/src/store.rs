@@ -1,6 +1,7 @@
 //! The merchant service's database: how pages are opened and found. Owns the SQL of all of it.
 
 mod activation;
+mod deed;
 mod member;
 mod page;
 mod row;
@@ -15,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::row::{MerchantRow, SeenRow, merchant_columns};
 use crate::{
-    domain::{MembershipId, Merchant, NewMerchant},
+    domain::{Deed, MembershipId, Merchant, NewMerchant},
     error::Error,
 };
 
@@ -122,6 +123,7 @@ impl Store {
             .bind(now)
             .execute(&mut *tx)
             .await?;
+            deed::insert_deed!(&mut *tx, &Deed::opening(&merchant, merchant.user, now))?;
             Ok(merchant)
         })
     }

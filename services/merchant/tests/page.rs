@@ -10,7 +10,7 @@ use chatroom_kit::{
 };
 use chatroom_merchant::{
     Store,
-    domain::{ActivationCode, Merchant, MerchantPatch, NewMerchant},
+    domain::{ActivationCode, DeedKind, Merchant, MerchantPatch, NewMerchant},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use tonic::Status;
@@ -22,6 +22,7 @@ on_both_engines!(
     nobody_is_creator_and_gone,
     a_closed_page_is_only_read,
     members_are_listed_oldest_first_and_in_parts,
+    what_was_done_is_listed_latest_first_and_in_parts,
 );
 
 struct Fresh {
@@ -89,7 +90,7 @@ async fn another_customer_service_has_not_agreed(fresh: Fresh) {
     let served_by = |customer| MerchantPatch { customer: Some(customer), ..MerchantPatch::default() };
     let changed = fresh.store.update_merchant(page.id, owner, &served_by(customer), noon()).await.unwrap();
     assert_eq!((changed.customer, changed.serving), (customer, false));
-    fresh.store.set_serving(page.id, customer, true, noon()).await.unwrap().unwrap();
+    fresh.store.set_serving(page.id, customer, true, noon()).await.unwrap();
     let same = fresh.store.update_merchant(page.id, owner, &served_by(customer), noon()).await.unwrap();
     assert!(same.serving, "who has agreed is not asked again");
     let own = fresh.store.update_merchant(page.id, owner, &served_by(owner), noon()).await.unwrap();
@@ -161,4 +162,28 @@ async fn members_are_listed_oldest_first_and_in_parts(fresh: Fresh) {
         users.extend(part.iter().map(|membership| membership.user));
     }
     assert_eq!(users, joined);
+}
+
+async fn what_was_done_is_listed_latest_first_and_in_parts(fresh: Fresh) {
+    let owner = UserId::new();
+    let (page, other) = (fresh.page(owner).await, fresh.page(owner).await);
+    let after = |minutes| noon() + TimeDelta::minutes(minutes);
+    for minutes in [1, 2] {
+        // The second time nothing changes.
+        fresh.store.update_merchant(page.id, owner, &called("小红"), after(minutes)).await.unwrap();
+    }
+    fresh.store.close(page.id, owner, after(3)).await.unwrap();
+
+    let (mut before, mut kinds) = (None, Vec::new());
+    loop {
+        let deeds = fresh.store.deeds(Some(page.id), before, 1).await.unwrap();
+        let Some(deed) = deeds.first() else { break };
+        kinds.push((deed.kind, deed.detail.clone()));
+        before = Some(TimeCursor { time: deed.created_at, id: deed.id });
+    }
+    let told = |kind, detail: &str| (kind, detail.to_owned());
+    let expected = [told(DeedKind::Closed, ""), told(DeedKind::Updated, "name"), told(DeedKind::Opened, "")];
+    assert_eq!(kinds, expected);
+    let all = fresh.store.deeds(None, None, 10).await.unwrap();
+    assert!(all.len() == 4 && all.iter().any(|deed| deed.merchant == Some(other.id)), "{all:?}");
 }

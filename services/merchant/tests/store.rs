@@ -9,8 +9,8 @@ use chatroom_kit::{
     testing::FreshDatabase,
 };
 use chatroom_merchant::{
-    Store,
-    domain::{ActivationCode, MembershipId, NewBatch, NewMerchant},
+    Error, Store,
+    domain::{ActivationCode, MembershipId, NewBatch, NewMerchant, Refusal},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
@@ -101,12 +101,14 @@ async fn only_the_customer_says_whether_they_serve(fresh: Fresh) {
     let new = NewMerchant { customer, ..page(user, "asdasad") };
     let opened = fresh.store.create_merchant(&new, false, noon()).await.unwrap();
     assert!(!opened.serving);
-    assert_eq!(fresh.store.set_serving(opened.id, user, true, noon()).await.unwrap(), None);
-    assert_eq!(fresh.store.set_serving(MerchantId::new(), customer, true, noon()).await.unwrap(), None);
+    let refused = fresh.store.set_serving(opened.id, user, true, noon()).await.unwrap_err();
+    assert!(matches!(refused, Error::Refused(Refusal::NotCustomer)), "{refused}");
+    let nowhere = fresh.store.set_serving(MerchantId::new(), customer, true, noon()).await.unwrap_err();
+    assert!(matches!(nowhere, Error::MerchantNotFound), "{nowhere}");
     let later = noon() + TimeDelta::hours(1);
-    let agreed = fresh.store.set_serving(opened.id, customer, true, later).await.unwrap().unwrap();
+    let agreed = fresh.store.set_serving(opened.id, customer, true, later).await.unwrap();
     assert_eq!((agreed.serving, agreed.version, agreed.updated_at), (true, 1, later));
-    let again = fresh.store.set_serving(opened.id, customer, true, later + TimeDelta::hours(1)).await.unwrap().unwrap();
+    let again = fresh.store.set_serving(opened.id, customer, true, later + TimeDelta::hours(1)).await.unwrap();
     assert_eq!(again, agreed);
 }
 

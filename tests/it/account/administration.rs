@@ -14,6 +14,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         an_administrator_ends_all_sessions_of_somebody,
         accounts_are_found_by_their_name,
         what_was_done_is_remembered,
+        what_was_done_to_pages_and_messages_is_remembered,
     ]
 }
 
@@ -89,4 +90,52 @@ async fn what_was_done_is_remembered(world: World) {
     let expected = [("administratorMade", None), ("sessionsEnded", by), ("enabled", by), ("disabled", by)];
     assert_eq!(told, expected);
     assert!(deeds.iter().all(|deed| deed["user"]["username"] == json!(user.name)), "{deeds:?}");
+}
+
+async fn what_was_done_to_pages_and_messages_is_remembered(world: World) {
+    let (administrator, owner, other) = (world.administrator().await, world.user().await, world.user().await);
+    let page = world.page(&owner).await;
+    let merchant = page["_id"].as_str().expect("an id is text");
+    other.client.post("/h5/merchant", &json!({"merchant": merchant})).await.ok();
+    let update = json!({"merchant": merchant, "name": "新名字", "customer": other.id});
+    owner.client.post("/h5/merchant/update", &update).await.ok();
+    // The same again changes nothing, and is no deed.
+    owner.client.post("/h5/merchant/update", &update).await.ok();
+    other.client.post("/h5/merchant/serve", &json!({"merchant": merchant, "accept": true})).await.ok();
+    owner
+        .client
+        .post("/h5/merchant/words", &json!({"merchant": merchant, "mode": "mask", "words": ["坏话"]}))
+        .await
+        .ok();
+    owner.client.post("/h5/merchant/transfer", &json!({"merchant": merchant, "user": other.id})).await.ok();
+    other.client.post("/h5/merchant/close", &json!({"merchant": merchant})).await.ok();
+
+    let audit = |kind: &str| format!("/h5/admin/audit/{kind}?merchant={merchant}&limit=200");
+    let deeds = administrator.client.get(&audit("page")).await.ok().data()["deeds"].take();
+    let told: Vec<_> = deeds
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|deed| [&deed["kind"], &deed["by"]["_id"], &deed["user"]["_id"], &deed["detail"]].map(|it| it.as_str()))
+        .collect();
+    let (first, second) = (Some(owner.id.as_str()), Some(other.id.as_str()));
+    let expected = [
+        [Some("closed"), second, None, Some("")],
+        [Some("transferred"), first, second, Some("")],
+        [Some("servingSet"), second, None, Some("accepted")],
+        [Some("updated"), first, second, Some("name customer")],
+        [Some("opened"), first, first, Some("")],
+    ];
+    assert_eq!(told, expected);
+
+    let actions = administrator.client.get(&audit("moderation")).await.ok().data()["deeds"].take();
+    assert_eq!(actions.as_array().map(Vec::len), Some(1), "{actions}");
+    assert_eq!((&actions[0]["kind"], &actions[0]["user"]["username"]), (&json!("wordsSet"), &json!(owner.name)));
+
+    let body = json!({"count": 2});
+    administrator.client.post("/h5/merchant/activationCode", &body).await.ok();
+    let latest = administrator.client.get("/h5/admin/audit/page?limit=200").await.ok().data()["deeds"].take();
+    let by_us = |deed: &&Value| deed["kind"] == "codesIssued" && deed["by"]["_id"] == json!(administrator.id);
+    let issued = latest.as_array().unwrap().iter().find(by_us).expect("it is remembered");
+    assert_eq!((&issued["detail"], &issued["merchant"]), (&json!("2"), &Value::Null));
 }

@@ -1,11 +1,12 @@
 //! Accounts that live: their sessions, how they are shown, and who stops them.
 
 mod administration;
+mod command_line;
 mod profile;
 mod session;
 
 use crate::suite::Scenario;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    [session::scenarios(), profile::scenarios(), administration::scenarios()].concat()
+    [session::scenarios(), profile::scenarios(), administration::scenarios(), command_line::scenarios()].concat()
 }

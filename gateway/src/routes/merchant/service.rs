@@ -76,6 +76,7 @@ pub(super) struct ServedPage<'a> {
         (status = 200, description = "The page", body = Envelope<ServedPage<'static>>),
         (status = 403, description = "`NOT_CUSTOMER`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
+        (status = 409, description = "`MERCHANT_CLOSED`", body = ErrorEnvelope<'static>),
         NotSignedIn, WrongBody, TooMany, NotServed
     ),
     security(("token" = []), ("bearer" = []))

@@ -8,14 +8,18 @@ use chatroom_kit::{
     wire,
 };
 use chatroom_proto::merchant::v1::{
-    CloseMerchantRequest, CloseMerchantResponse, LeaveMerchantRequest, LeaveMerchantResponse, ListPageMembersRequest,
-    ListPageMembersResponse, TransferMerchantRequest, TransferMerchantResponse, UpdateMerchantRequest,
-    UpdateMerchantResponse, page_service_server::PageService,
+    CloseMerchantRequest, CloseMerchantResponse, LeaveMerchantRequest, LeaveMerchantResponse, ListPageDeedsRequest,
+    ListPageDeedsResponse, ListPageMembersRequest, ListPageMembersResponse, PageDeed, PageDeedKind,
+    TransferMerchantRequest, TransferMerchantResponse, UpdateMerchantRequest, UpdateMerchantResponse,
+    page_service_server::PageService,
 };
 use tonic::{Request, Response, Status};
 
 use super::{Service, encode_membership, encode_merchant, only_id};
-use crate::{domain::MerchantPatch, error::Error};
+use crate::{
+    domain::{Deed, DeedKind, MerchantPatch},
+    error::Error,
+};
 
 impl Service {
     /// What a request says is to change; another customer-service user must be somebody.
@@ -99,5 +103,45 @@ impl PageService for Service {
             next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token()).unwrap_or_default();
         let memberships = members.iter().map(|member| encode_membership(member, only_id(id))).collect();
         Ok(Response::new(ListPageMembersResponse { memberships, next_page_token }))
+    }
+    async fn list_page_deeds(
+        &self,
+        request: Request<ListPageDeedsRequest>,
+    ) -> Result<Response<ListPageDeedsResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        self.caller_must_be_administrator(&caller).await?;
+        let ListPageDeedsRequest { merchant, page_size, page_token } = request.get_ref();
+        let merchant = (!merchant.is_empty()).then(|| MerchantId::parse("merchant", merchant)).transpose()?;
+        let limit = wire::page_size(*page_size)?;
+        let before = TimeCursor::parse(page_token)?;
+        let mut deeds = self.store.deeds(merchant, before, limit + 1).await.map_err(Error::from)?;
+        let more = wire::cut(&mut deeds, limit);
+        let next = more.then(|| deeds.last()).flatten();
+        let next_page_token =
+            next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token()).unwrap_or_default();
+        Ok(Response::new(ListPageDeedsResponse {
+            deeds: deeds.into_iter().map(encode_deed).collect(),
+            next_page_token,
+        }))
+    }
+}
+
+fn encode_deed(deed: Deed) -> PageDeed {
+    let kind = match deed.kind {
+        DeedKind::Opened => PageDeedKind::Opened,
+        DeedKind::Updated => PageDeedKind::Updated,
+        DeedKind::Transferred => PageDeedKind::Transferred,
+        DeedKind::Closed => PageDeedKind::Closed,
+        DeedKind::ServingSet => PageDeedKind::ServingSet,
+        DeedKind::CodesIssued => PageDeedKind::CodesIssued,
+    };
+    PageDeed {
+        id: deed.id.to_string(),
+        kind: kind.into(),
+        by: deed.by.to_string(),
+        merchant: deed.merchant.map(|id| id.to_string()).unwrap_or_default(),
+        user: deed.user.map(|id| id.to_string()).unwrap_or_default(),
+        detail: deed.detail,
+        create_time: Some(wire::timestamp(deed.created_at)),
     }
 }

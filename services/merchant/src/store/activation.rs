@@ -4,10 +4,10 @@ use chatroom_kit::tx;
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, QueryBuilder};
 
-use super::{REPEATABLE, Store};
+use super::{REPEATABLE, Store, deed::insert_deed};
 use crate::{
     code,
-    domain::{BatchId, NewBatch},
+    domain::{BatchId, Deed, NewBatch},
     error::Error,
 };
 
@@ -98,6 +98,7 @@ impl Store {
                 .build()
                 .execute(&mut *tx)
                 .await?;
+            insert_deed!(&mut *tx, &Deed::issuing(new.count, new.user, now))?;
             Ok(codes)
         })
     }

@@ -10,16 +10,17 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Store,
+    deed::insert_deed,
     row::{MerchantRow, merchant_columns},
 };
 use crate::{
-    domain::{Merchant, MerchantPatch, Refusal},
+    domain::{Deed, Merchant, MerchantPatch, Refusal},
     error::Error,
 };
 
 impl Store {
-    /// Says whether the page's customer-service user serves its members; nothing where there is no such page or
-    /// `customer` is not that user. Saying it again changes nothing.
+    /// Says whether the page's customer-service user, who has to be `customer`, serves its members. Saying it again changes
+    /// nothing.
     #[tracing::instrument(level = "debug", name = "db.merchant.update", skip_all)]
     pub async fn set_serving(
         &self,
@@ -27,27 +28,15 @@ impl Store {
         customer: UserId,
         serving: bool,
         now: DateTime<Utc>,
-    ) -> Result<Option<Merchant>, sqlx::Error> {
-        let row: Option<MerchantRow> = on!(&self.db, write pool => {
-            sqlx::query_as(
-                concat!(
-                    "update merchant set
-                        serving = $3,
-                        version = case when serving = $3 then version else version + 1 end,
-                        updated_at = case when serving = $3 then updated_at else $4 end
-                    where id = $1 and customer_id = $2
-                    returning ",
-                    merchant_columns!()
-                ),
-            )
-            .bind(id)
-            .bind(customer)
-            .bind(serving)
-            .bind(now)
-            .fetch_optional(pool)
-            .await
-        })?;
-        Ok(row.map(Into::into))
+    ) -> Result<Merchant, Error> {
+        let mut transaction = self.db.begin().await?;
+        let page = self.locked(&mut transaction, id).await?;
+        page.must_be_served_by(customer)?;
+        let after = Merchant { serving, ..page.clone() };
+        let deed = Deed::serving(&after, now);
+        let changed = self.write(&mut transaction, &page, after, &deed).await?;
+        transaction.commit().await?;
+        Ok(changed)
     }
 
     /// Changes what a page's creator says about it. What is so already stays as it is.
@@ -62,7 +51,9 @@ impl Store {
         let mut transaction = self.db.begin().await?;
         let page = self.locked(&mut transaction, id).await?;
         page.must_be_changeable_by(by)?;
-        let changed = self.write(&mut transaction, &page, page.patched(patch), now).await?;
+        let after = page.patched(patch);
+        let deed = Deed::change(&page, &after, by, now);
+        let changed = self.write(&mut transaction, &page, after, &deed).await?;
         transaction.commit().await?;
         Ok(changed)
     }
@@ -89,7 +80,9 @@ impl Store {
         if !joined {
             return Err(Refusal::PageMemberNotFound.into());
         }
-        let changed = self.write(&mut transaction, &page, Merchant { user: to, ..page.clone() }, now).await?;
+        let after = Merchant { user: to, ..page.clone() };
+        let deed = Deed::change(&page, &after, by, now);
+        let changed = self.write(&mut transaction, &page, after, &deed).await?;
         transaction.commit().await?;
         Ok(changed)
     }
@@ -101,7 +94,8 @@ impl Store {
         let page = self.locked(&mut transaction, id).await?;
         page.must_belong_to(by)?;
         let closed = Merchant { closed_at: page.closed_at.or(Some(now)), ..page.clone() };
-        let changed = self.write(&mut transaction, &page, closed, now).await?;
+        let deed = Deed::change(&page, &closed, by, now);
+        let changed = self.write(&mut transaction, &page, closed, &deed).await?;
         transaction.commit().await?;
         Ok(changed)
     }
@@ -120,17 +114,18 @@ impl Store {
         Ok(row.ok_or(Error::MerchantNotFound)?.into())
     }
 
-    /// Writes a page that was `before`, and counts the change where it is one.
+    /// Writes a page that was `before`, counts the change and remembers the deed, where it is a change.
     async fn write(
         &self,
         transaction: &mut Transaction,
         before: &Merchant,
         after: Merchant,
-        now: DateTime<Utc>,
+        deed: &Deed,
     ) -> Result<Merchant, sqlx::Error> {
         if after == *before {
             return Ok(after);
         }
+        on!(&mut *transaction, within connection => insert_deed!(connection, deed))?;
         let row: MerchantRow = on!(transaction, within connection => {
             // The request that opened it was its former creator's.
             sqlx::query_as(
@@ -150,7 +145,7 @@ impl Store {
             .bind(after.customer)
             .bind(after.serving)
             .bind(after.closed_at)
-            .bind(now)
+            .bind(deed.created_at)
             .fetch_one(connection)
             .await
         })?;

@@ -75,6 +75,16 @@ pub(super) const ROWS: &[Row] = &[
         expected: |caller, _| administrators(caller, Target::Own),
     },
     Row {
+        route: ("GET", "/h5/admin/audit/page"),
+        ask: |scene, caller, _| get(scene, caller, "/h5/admin/audit/page?limit=1"),
+        expected: |caller, _| administrators(caller, Target::Own),
+    },
+    Row {
+        route: ("GET", "/h5/admin/audit/moderation"),
+        ask: |scene, caller, _| get(scene, caller, "/h5/admin/audit/moderation?limit=1"),
+        expected: |caller, _| administrators(caller, Target::Own),
+    },
+    Row {
         route: ("POST", "/h5/admin/user/disable"),
         ask: |scene, caller, target| on_customer(scene, caller, target, "disable"),
         expected: administrators,
