@@ -69,7 +69,7 @@ fn list(rows: &[Value]) -> String {
         }
     }
     // What the next command is given comes first.
-    names.sort_by_key(|name| !(*name == "id" || name.ends_with(".id")));
+    names.sort_by_key(|name| name.rsplit('.').next() != Some("id"));
     let cell = |row: &[(String, String)], name: &str| {
         row.iter().find(|(field, _)| field == name).map(|(_, text)| text.clone()).unwrap_or_default()
     };
