@@ -1,6 +1,9 @@
 //! A client of the HTTP contract, as an H5 page is one. Speaks the routes and reads the envelope; expects nothing.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
@@ -29,8 +32,7 @@ pub struct Answer {
 impl Client {
     /// A client that nobody has signed in.
     pub fn new(base: impl Into<String>) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client needs nothing");
-        Self { http, base: base.into(), forwarded_for: fresh_address(), token: None }
+        Self { http: http(None), base: base.into(), forwarded_for: fresh_address(), token: None }
     }
 
     /// The same client at another address.
@@ -43,6 +45,12 @@ impl Client {
     #[must_use]
     pub fn at(&self, address: impl Into<String>) -> Self {
         Self { forwarded_for: address.into(), ..self.clone() }
+    }
+
+    /// The same client on connections that come from the address `address` of this machine.
+    #[must_use]
+    pub fn from(&self, address: IpAddr) -> Self {
+        Self { http: http(Some(address)), ..self.clone() }
     }
 
     /// The same client with a token.
@@ -103,6 +111,10 @@ impl Client {
         let form = reqwest::multipart::Form::new().part("file", part);
         send(self.request(Method::POST, "/upload").multipart(form)).await
     }
+}
+
+fn http(from: Option<IpAddr>) -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().local_address(from).build().expect("a client needs nothing")
 }
 
 /// Sends a request and reads the answer to its end.

@@ -22,6 +22,7 @@ mod security;
 mod services;
 mod skeleton;
 mod suite;
+mod trace;
 mod user;
 mod world;
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         security::scenarios(),
         services::scenarios(),
         operation::scenarios(),
+        trace::scenarios(),
         kills::scenarios(),
     ];
     suite::run(scenarios.concat())

@@ -203,6 +203,12 @@ pub(crate) fn rpc_span<B>(request: &Request<B>, remote: bool, request_id: Option
     span
 }
 
+/// The span around a call to another process: how much longer it takes than the other's own span is the network's, and
+/// what repeating it costs. None where traces are not exported.
+pub(crate) fn call_span(path: &str) -> Span {
+    if exporting() { info_span!("call", otel.name = span_name(path), otel.kind = "client") } else { Span::none() }
+}
+
 /// `/chatroom.merchant.v1.MerchantService/JoinMerchant` as `merchant.rpc.JoinMerchant`.
 fn span_name(path: &str) -> String {
     let mut parts = path.trim_start_matches('/').split('/');

@@ -26,6 +26,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tracing::Instrument as _;
 
 use super::{
     CONNECTION_WINDOW, CallContext, STREAM_WINDOW,
@@ -163,10 +164,15 @@ impl Remote {
 
     /// Makes the call, on another replica too where that is safe.
     pub(super) async fn call(self, mut request: Request<Body>, context: &CallContext) -> Response<Body> {
-        context.write(request.headers_mut());
-        telemetry::inject(request.headers_mut());
-        self.shared.ensure_known().await;
-        Attempts::new(&self.shared.budget, request).run(|| self.shared.pick()).await
+        let span = telemetry::call_span(request.uri().path());
+        async {
+            context.write(request.headers_mut());
+            telemetry::inject(request.headers_mut());
+            self.shared.ensure_known().await;
+            Attempts::new(&self.shared.budget, request).run(|| self.shared.pick()).await
+        }
+        .instrument(span)
+        .await
     }
 }
 
