@@ -65,6 +65,11 @@ impl Part {
         }
     }
 
+    /// Its name among the services, by which its certificates are kept.
+    pub fn name(self) -> &'static str {
+        self.binary().trim_start_matches("chatroom-")
+    }
+
     /// What it calls itself where it calls in its own name, where it does.
     fn service_name(self) -> Option<&'static str> {
         match self {
@@ -96,6 +101,7 @@ const DISTRIBUTED: [Part; 5] = [Part::User, Part::Merchant, Part::File, Part::Gr
 pub struct Builder {
     shape: Shape,
     settings: Environment,
+    certificates: Option<PathBuf>,
     announced: Vec<&'static str>,
 }
 
@@ -104,6 +110,14 @@ impl Builder {
     #[must_use]
     pub fn set(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.settings.insert(name, value.into());
+        self
+    }
+
+    /// Lets the services prove themselves to each other by the certificates in `folder`, laid out as
+    /// `deploy/k8s/new-certificates.sh` does it: `<service>/tls.crt`, `tls.key` and `ca.crt`.
+    #[must_use]
+    pub fn certificates(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.certificates = Some(folder.into());
         self
     }
 
@@ -121,6 +135,7 @@ impl Builder {
             shape: self.shape,
             parts: BTreeMap::new(),
             settings: self.settings,
+            certificates: self.certificates,
             own: BTreeMap::new(),
             announced: self.announced,
             ended: Vec::new(),
@@ -144,6 +159,8 @@ pub struct Cluster {
     parts: BTreeMap<Part, Running>,
     /// What every part is given.
     settings: Environment,
+    /// Where the certificates of the services are, where they have some.
+    certificates: Option<PathBuf>,
     /// What one part is given.
     own: BTreeMap<Part, Environment>,
     announced: Vec<&'static str>,
@@ -164,7 +181,7 @@ struct Running {
 impl Cluster {
     /// A cluster of this shape with every setting at its default, on ports that are free.
     pub fn builder(shape: Shape) -> Builder {
-        Builder { shape, settings: Environment::new(), announced: Vec::new() }
+        Builder { shape, settings: Environment::new(), certificates: None, announced: Vec::new() }
     }
 
     /// Starts a cluster of this shape with every setting at its default.
@@ -194,7 +211,7 @@ impl Cluster {
         let store = Store::start(&self.place.path().join("objects")).await;
         // The user service, which is there first, asks the file service, which asks it.
         let files = nats::free_address();
-        self.set("CHATROOM_FILE_URL", format!("http://{files}"));
+        self.set("CHATROOM_FILE_URL", self.service_url(files));
         self.parts.insert(Part::File, Running { address: files, process: None });
         for part in DISTRIBUTED {
             let mut own = Environment::new();
@@ -215,11 +232,30 @@ impl Cluster {
             if part == Part::File {
                 own.extend(store.environment().clone());
             }
+            own.extend(self.certificates_of(part));
             self.own.insert(part, own);
             self.launch(part);
         }
         self.store = Some(store);
         self.nats = Some(nats);
+    }
+
+    /// Where the other services find one that listens on `address`.
+    fn service_url(&self, address: SocketAddr) -> String {
+        let scheme = if self.certificates.is_some() { "https" } else { "http" };
+        format!("{scheme}://{address}")
+    }
+
+    fn certificates_of(&self, part: Part) -> Environment {
+        let Some(folder) = self.certificates.as_ref().map(|folder| folder.join(part.name())) else {
+            return Environment::new();
+        };
+        let file = |name: &str| folder.join(name).display().to_string();
+        Environment::from([
+            ("CHATROOM_TLS_CERT_FILE", file("tls.crt")),
+            ("CHATROOM_TLS_KEY_FILE", file("tls.key")),
+            ("CHATROOM_TLS_CA_FILE", file("ca.crt")),
+        ])
     }
 
     fn set(&mut self, name: &'static str, value: String) {
@@ -234,7 +270,7 @@ impl Cluster {
         let process = Process::start(part.binary(), &environment);
         let address = process.address();
         if let Some(setting) = part.url_setting() {
-            self.set(setting, format!("http://{address}"));
+            self.set(setting, self.service_url(address));
         }
         self.parts.insert(part, Running { address, process: Some(process) });
     }
@@ -248,6 +284,11 @@ impl Cluster {
         environment.extend(self.settings.clone());
         environment.extend(self.own.get(&part).cloned().unwrap_or_default());
         environment
+    }
+
+    /// Gives a part another setting from its next start on.
+    pub fn reconfigure(&mut self, part: Part, name: &'static str, value: String) {
+        self.own.entry(part).or_default().insert(name, value);
     }
 
     /// How it is run.

@@ -22,6 +22,7 @@ mod security;
 mod services;
 mod skeleton;
 mod suite;
+mod tls;
 mod trace;
 mod user;
 mod world;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         services::scenarios(),
         operation::scenarios(),
         trace::scenarios(),
+        tls::scenarios(),
         kills::scenarios(),
     ];
     suite::run(scenarios.concat())
