@@ -118,6 +118,12 @@ impl ChatClient {
         self.wait_for(|client| (client.known(group).seq() >= seq).then(|| client.known(group))).await
     }
 
+    /// Waits until it knows that these words were said in a group.
+    pub async fn knows_of(&self, group: &str, words: &str) -> Known {
+        self.wait_for(|client| Some(client.known(group)).filter(|known| known.words().iter().any(|said| said == words)))
+            .await
+    }
+
     /// Waits until it has been connected so many times.
     pub async fn connected(&self, times: usize) {
         self.wait_for(|client| (client.connections() >= times).then_some(())).await;

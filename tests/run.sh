@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test, on both shapes and both databases, on Debian or Ubuntu with a Rust toolchain. Installs what is missing
-# by apt-get, and a NATS server into target/tools; starts a PostgreSQL server of its own unless
+# by apt-get, and a NATS server and Amazon's command line into target/tools; starts a PostgreSQL server of its own unless
 # CHATROOM_TEST_POSTGRES_URL names one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,6 +9,8 @@ missing=()
 command -v cc >/dev/null || missing+=(build-essential)
 command -v curl >/dev/null || missing+=(curl)
 python3 -m ensurepip --version >/dev/null 2>&1 || missing+=(python3 python3-venv)
+command -v sqlite3 >/dev/null || missing+=(sqlite3)
+command -v pg_dump >/dev/null || missing+=(postgresql-client)
 [ -n "${CHATROOM_TEST_POSTGRES_URL:-}" ] || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || missing+=(postgresql)
 if [ "${#missing[@]}" -gt 0 ]; then
     as_root=(); [ "$(id -u)" -eq 0 ] || as_root=(sudo)
@@ -18,6 +20,8 @@ fi
 
 . tests/nats.sh
 install_nats
+. tests/aws.sh
+install_aws
 
 . tests/postgres.sh
 # The server is thrown away: what it would lose in a power cut does not matter.

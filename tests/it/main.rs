@@ -17,6 +17,7 @@ mod merchant;
 mod operation;
 mod page;
 mod realtime;
+mod restore;
 mod rules;
 mod security;
 mod services;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         services::scenarios(),
         operation::scenarios(),
         trace::scenarios(),
+        restore::scenarios(),
         tls::scenarios(),
         kills::scenarios(),
     ];
