@@ -6,6 +6,7 @@
     reason = "a harness that cannot go on has nothing better to do than to fail its test with a sentence"
 )]
 
+pub mod browser;
 pub mod chat_client;
 pub mod client;
 pub mod cluster;

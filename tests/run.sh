@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test, on both shapes and both databases, on Debian or Ubuntu with a Rust toolchain. Installs what is missing
 # by apt-get, and a NATS server and Amazon's command line into target/tools; starts a PostgreSQL server of its own unless
-# CHATROOM_TEST_POSTGRES_URL names one.
+# CHATROOM_TEST_POSTGRES_URL names one. Ubuntu has Chromium as a snap only: there CHATROOM_TEST_CHROMIUM names one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,10 +11,15 @@ command -v curl >/dev/null || missing+=(curl)
 python3 -m ensurepip --version >/dev/null 2>&1 || missing+=(python3 python3-venv)
 command -v sqlite3 >/dev/null || missing+=(sqlite3)
 command -v pg_dump >/dev/null || missing+=(postgresql-client)
+[ -n "${CHATROOM_TEST_CHROMIUM:-}" ] || command -v chromium >/dev/null || missing+=(chromium)
 [ -n "${CHATROOM_TEST_POSTGRES_URL:-}" ] || ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || missing+=(postgresql)
 if [ "${#missing[@]}" -gt 0 ]; then
     as_root=(); [ "$(id -u)" -eq 0 ] || as_root=(sudo)
     "${as_root[@]}" apt-get update -qq
+    if [[ " ${missing[*]} " == *" chromium "* ]] && ! apt-cache show chromium >/dev/null 2>&1; then
+        echo "there is no package of Chromium here: name a browser in CHATROOM_TEST_CHROMIUM" >&2
+        exit 1
+    fi
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
 

@@ -1,6 +1,7 @@
-//! The threat model, line by line: every function is named after the line it shows. What a browser must show is shown
-//! by the browser tests; that a socket that is not read is dropped, by `realtime/slow.rs`.
+//! The threat model, line by line: every function is named after the line it shows. That a socket that is not read is
+//! dropped is shown by `realtime/slow.rs`.
 
+mod browser;
 mod download;
 mod every_route;
 mod login;
@@ -24,6 +25,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         socket::scenarios(),
         upload::scenarios(),
         download::scenarios(),
+        browser::scenarios(),
     ]
     .concat()
 }
