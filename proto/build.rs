@@ -4,10 +4,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "chatroom/user/v1/user_service.proto",
     "chatroom/user/v1/session_service.proto",
     "chatroom/user/v1/admin_service.proto",
+    "chatroom/user/v1/deletion_service.proto",
     "chatroom/merchant/v1/merchant_service.proto",
     "chatroom/merchant/v1/page_service.proto",
     "chatroom/group/v1/group_service.proto",

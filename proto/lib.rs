@@ -67,7 +67,7 @@ pub mod moderation {
     }
 }
 
-/// How long what was said is kept, and what becomes of it when someone goes.
+/// How long what was said is kept, and how someone is given what they have said.
 pub mod record {
     #[expect(missing_docs, reason = "generated")]
     pub mod v1 {

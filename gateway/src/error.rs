@@ -71,6 +71,7 @@ static TABLE: &[Row] = &[
     row("USERNAME_TAKEN", StatusCode::CONFLICT, "用户名已被注册"),
     row("OWN_ACCOUNT", StatusCode::CONFLICT, "不能对自己的账号这样做"),
     row("ACTIVATION_CODE_USED", StatusCode::CONFLICT, "激活码已被使用"),
+    row("OWNS_PAGES", StatusCode::CONFLICT, "您还有开着的商页，请先转让或关闭"),
     row("MERCHANT_CLOSED", StatusCode::CONFLICT, "商页已关闭"),
     row("CREATOR_CANNOT_LEAVE", StatusCode::CONFLICT, "商页的创建者不能退出，请先转让商页"),
     row("OWNER_CANNOT_LEAVE", StatusCode::CONFLICT, "群主不能退出群聊"),

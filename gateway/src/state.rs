@@ -12,8 +12,8 @@ use chatroom_proto::{
     message::v1::message_service_client::MessageServiceClient,
     record::v1::record_service_client::RecordServiceClient,
     user::v1::{
-        admin_service_client::AdminServiceClient, session_service_client::SessionServiceClient,
-        user_service_client::UserServiceClient,
+        admin_service_client::AdminServiceClient, deletion_service_client::DeletionServiceClient,
+        session_service_client::SessionServiceClient, user_service_client::UserServiceClient,
     },
     webhook::v1::webhook_service_client::WebhookServiceClient,
 };
@@ -46,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) hub: Arc<Hub>,
     session: SessionServiceClient<Link>,
     account_admin: AdminServiceClient<Link>,
+    deletion: DeletionServiceClient<Link>,
     /// What is heard of accounts.
     pub(crate) accounts: AccountFeed,
     /// What verifies the callers' tokens.
@@ -76,6 +77,7 @@ impl Shared {
         );
         Self {
             session: SessionServiceClient::new(gateway.user.clone()),
+            deletion: DeletionServiceClient::new(gateway.user.clone()),
             account_admin: AdminServiceClient::new(gateway.user),
             accounts: gateway.accounts,
             directory,
@@ -108,6 +110,10 @@ impl Shared {
 
     pub(crate) fn session(&self) -> SessionServiceClient<Link> {
         self.session.clone()
+    }
+
+    pub(crate) fn deletion(&self) -> DeletionServiceClient<Link> {
+        self.deletion.clone()
     }
 
     pub(crate) fn account_admin(&self) -> AdminServiceClient<Link> {

@@ -65,7 +65,7 @@ async fn build(
     )
     .with_context(|| in_the_data_folder(data))?;
     let secret = ServiceSecret::random();
-    let services = Services::of([("gateway", &secret), ("group", &secret)]);
+    let services = Services::of([("gateway", &secret), ("merchant", &secret), ("group", &secret)]);
     let file = Link::Local(chatroom_file::routes(objects, verifier.clone(), clock.clone(), &config.file));
     let near = |service, routes: Routes| {
         socket::serve(&data.socket(service), routes.clone(), stop.clone());
@@ -78,8 +78,9 @@ async fn build(
     let service_tokens = ServiceTokens::follow("gateway", secret.clone(), user.clone(), clock.clone(), stop.clone());
     let accounts = AccountFeed::follow(verifier.clone(), user.clone(), service_tokens.clone(), stop.clone());
     accounts.catch_up(AccountFeed::AT_START).await;
-    let merchant =
-        chatroom_merchant::routes(merchants, user.clone(), verifier.clone(), clock.clone(), &config.merchant);
+    let tokens = ServiceTokens::follow("merchant", secret.clone(), user.clone(), clock.clone(), stop.clone());
+    let (users, verifying, time) = (user.clone(), verifier.clone(), clock.clone());
+    let merchant = chatroom_merchant::start(merchants, users, tokens, verifying, time, &config.merchant, stop.clone());
     let merchant = near(Served::Merchant, merchant);
     let moderation = config.group.moderation(None)?;
     let tokens = ServiceTokens::follow("group", secret, user.clone(), clock.clone(), stop.clone());

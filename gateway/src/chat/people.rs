@@ -22,12 +22,16 @@ pub(crate) struct Person<'a> {
     /// Empty where the user has chosen none.
     #[schema(example = "/upload/20230821/7e23cd7207e15d29589565701.png")]
     avatar: &'a str,
+    /// There, and true, only where the account was deleted: it is called 已注销用户 then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    deleted: bool,
 }
 
 impl<'a> Person<'a> {
     /// Somebody of whom no more is known.
     fn unknown(id: &'a str) -> Self {
-        Self { id, username: "", nickname: "", avatar: "" }
+        Self { id, username: "", nickname: "", avatar: "", deleted: false }
     }
 
     /// The service `name`, in whose name a system message was sent.
@@ -42,11 +46,12 @@ pub(super) struct Profile {
     username: String,
     nickname: String,
     avatar: String,
+    deleted: bool,
 }
 
 impl From<User> for Profile {
     fn from(user: User) -> Self {
-        Self { username: user.username, nickname: user.nickname, avatar: user.avatar }
+        Self { username: user.username, nickname: user.nickname, avatar: user.avatar, deleted: user.deleted }
     }
 }
 
@@ -64,7 +69,8 @@ impl People {
         let Some(profile) = self.0.get(id) else {
             return Person::unknown(id);
         };
-        Person { id, username: &profile.username, nickname: &profile.nickname, avatar: &profile.avatar }
+        let Profile { username, nickname, avatar, deleted } = &**profile;
+        Person { id, username, nickname, avatar, deleted: *deleted }
     }
 
     /// Who said something: a user, or where there is none a service.

@@ -1,5 +1,6 @@
 //! Accounts: `/h5/user/*`.
 
+mod deletion;
 mod profile;
 mod session;
 
@@ -33,6 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(session::renew))
         .routes(routes!(profile::me))
         .routes(routes!(profile::update))
+        .routes(routes!(deletion::delete))
 }
 
 /// An account's name and password.

@@ -94,6 +94,7 @@ async fn every_route_is_described_with_every_status_it_can_answer() {
         ("post /h5/merchant/leave", "200 400 401 404 409 413 429 500 503 504"),
         ("post /h5/merchant/transfer", "200 400 401 403 404 409 413 429 500 503 504"),
         ("post /h5/merchant/update", "200 400 401 403 404 409 413 429 500 503 504"),
+        ("post /h5/user/delete", "200 400 401 403 409 413 429 500 503 504"),
         ("post /h5/user/logout", "200 401 429 500 503 504"),
         ("post /h5/user/logoutAll", "200 401 429 500 503 504"),
         ("post /h5/user/password", "200 400 401 403 413 429 500 503 504"),

@@ -5,6 +5,7 @@
 mod announce;
 mod commit;
 pub mod config;
+mod deleted;
 mod deliver;
 mod discard;
 pub mod domain;
@@ -21,6 +22,7 @@ use chatroom_kit::{
     auth::Verifier,
     bus::Bus,
     clock::Clock,
+    deletions,
     link::{Link, MESSAGE_MAX},
     service_token::ServiceTokens,
 };
@@ -35,6 +37,7 @@ use tonic::service::Routes;
 
 use announce::Announcer;
 use config::Settings;
+use deleted::Deleted;
 use deliver::Deliverer;
 use discard::Discarder;
 use expire::Expirer;
@@ -74,6 +77,8 @@ pub fn start(
     let discarder = Discarder::new(store.clone(), &links, clock.clone());
     let expirer = Expirer::new(store.clone(), clock.clone());
     let announcer = Announcer::new(bus, [stored.clone(), recalled.clone()]);
+    let deleted = Deleted::new(store.clone(), &links, announcer.clone(), clock.clone());
+    tokio::spawn(deletions::follow(deleted, links.user.clone(), links.tokens.clone(), stop.clone()));
     let service = rpc::Service::new(store, links, announcer, verifier, clock, settings);
     tokio::spawn(deliverer.run(stored, stop.clone()));
     tokio::spawn(expirer.run(stop.clone()));

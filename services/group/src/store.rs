@@ -1,5 +1,6 @@
 //! The group service's database. Each file below owns the SQL of one concern.
 
+mod blank;
 mod block;
 mod contact;
 mod conversation;
@@ -18,6 +19,7 @@ mod retention;
 mod row;
 mod search;
 mod send;
+mod succession;
 mod upload;
 mod watch;
 mod webhook;
@@ -64,5 +66,10 @@ impl Store {
     pub async fn open(url: &str, connections: u32) -> anyhow::Result<Self> {
         let db = Db::open(url, connections, &chatroom_kit::migrations!()).await?;
         Ok(Self { db })
+    }
+
+    /// Makes sure that what was erased is not to be found beside the database any more.
+    pub async fn wipe(&self) -> Result<(), sqlx::Error> {
+        self.db.wipe().await
     }
 }

@@ -187,6 +187,23 @@ impl Db {
         }
     }
 
+    /// Makes sure that what was deleted or overwritten is not to be found in an SQLite file's neighbours any more: the
+    /// log is moved into the file and cut, and the samples that the planner keeps of indexed values are dropped. A reader
+    /// that is busy for long keeps the log from being cut this time. On PostgreSQL that is vacuum's, and nothing is done.
+    pub async fn wipe(&self) -> Result<(), sqlx::Error> {
+        let Self::Sqlite { write, .. } = self else {
+            return Ok(());
+        };
+        let sampled: bool =
+            sqlx::query_scalar("select exists (select 1 from sqlite_master where name = 'sqlite_stat4')")
+                .fetch_one(write)
+                .await?;
+        if sampled {
+            sqlx::query("delete from sqlite_stat4").execute(write).await?;
+        }
+        sqlx::query("pragma wal_checkpoint(truncate)").execute(write).await.map(drop)
+    }
+
     /// Closes every connection once its work is done.
     pub async fn close(&self) {
         match self {
@@ -207,6 +224,8 @@ async fn open_sqlite(url: &str, migrations: &Migrations) -> anyhow::Result<Db> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
+        // What is deleted is overwritten, and not only forgotten: see `Db::wipe`.
+        .pragma("secure_delete", "on")
         .optimize_on_close(true, None);
     let forever = |options: SqlitePoolOptions| options.idle_timeout(None).max_lifetime(None);
     let write = forever(PoolOptions::new())

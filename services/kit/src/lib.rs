@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod cursor;
 pub mod db;
+pub mod deletions;
 pub mod error;
 pub mod fields;
 pub mod files;

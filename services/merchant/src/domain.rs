@@ -56,8 +56,8 @@ pub struct Merchant {
 impl Merchant {
     /// The page as `viewer` may see it: only its creator sees the activation code.
     #[must_use]
-    pub fn seen_by(mut self, viewer: UserId) -> Self {
-        if self.user != viewer {
+    pub fn seen_by(mut self, viewer: impl Into<Option<UserId>>) -> Self {
+        if viewer.into() != Some(self.user) {
             self.activation_code.clear();
         }
         self

@@ -23,6 +23,9 @@ pub enum Error {
     /// A rule of pages forbids it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The caller has an open page.
+    #[error("the caller has an open merchant page")]
+    OwnsPages,
     /// There is no such user.
     #[error("the customer-service user does not exist")]
     CustomerNotFound,
@@ -60,6 +63,7 @@ impl From<Error> for Status {
             Error::Unauthenticated(unauthenticated) => unauthenticated.into(),
             Error::MerchantNotFound => status(Code::NotFound, "MERCHANT_NOT_FOUND", message),
             Error::Refused(refusal) => refused(refusal),
+            Error::OwnsPages => status(Code::FailedPrecondition, "OWNS_PAGES", message),
             Error::CustomerNotFound => status(Code::NotFound, "CUSTOMER_NOT_FOUND", message),
             Error::MembershipNotFound => status(Code::NotFound, "MEMBERSHIP_NOT_FOUND", message),
             Error::ActivationCodeInvalid => status(Code::PermissionDenied, "ACTIVATION_CODE_INVALID", message),

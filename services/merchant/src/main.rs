@@ -31,8 +31,9 @@ async fn try_main(config: Config) -> anyhow::Result<()> {
     let user = Link::connect(&config.user_url, tls.as_ref())?;
     let secret = ServiceSecret::from_file(&config.service_secret.service_secret_file)?;
     let tokens = ServiceTokens::follow("merchant", secret, user.clone(), clock.clone(), stop.clone());
-    AccountFeed::follow(verifier.clone(), user.clone(), tokens, stop.clone()).catch_up(AccountFeed::AT_START).await;
-    let routes = chatroom_merchant::routes(store, user, verifier, clock, &config.settings);
+    let accounts = AccountFeed::follow(verifier.clone(), user.clone(), tokens.clone(), stop.clone());
+    accounts.catch_up(AccountFeed::AT_START).await;
+    let routes = chatroom_merchant::start(store, user, tokens, verifier, clock, &config.settings, stop.clone());
     let listener = lifecycle::listen(config.listen).await?;
     if let Some(address) = config.admin.admin_listen {
         lifecycle::serve_admin(address, telemetry.figures(), stop.clone()).await?;

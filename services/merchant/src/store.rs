@@ -2,6 +2,7 @@
 
 mod activation;
 mod deed;
+mod deleted;
 mod member;
 mod page;
 mod row;
@@ -128,9 +129,14 @@ impl Store {
         })
     }
 
-    /// The page, and whether `viewer` has joined it.
+    /// The page, and whether `viewer` has joined it; nobody has joined nothing.
     #[tracing::instrument(level = "debug", name = "db.merchant.select", skip_all)]
-    pub async fn merchant(&self, id: MerchantId, viewer: UserId) -> Result<Option<(Merchant, bool)>, sqlx::Error> {
+    pub async fn merchant(
+        &self,
+        id: MerchantId,
+        viewer: impl Into<Option<UserId>>,
+    ) -> Result<Option<(Merchant, bool)>, sqlx::Error> {
+        let viewer = viewer.into();
         let row: Option<SeenRow> = on!(&self.db, read pool => {
             sqlx::query_as(
                 "select p.id, p.user_id, p.activation_code, p.name, p.icon, p.customer_id, p.serving, p.closed_at,

@@ -2,6 +2,7 @@
 
 mod address;
 mod deed;
+mod deletion;
 mod password;
 mod profile;
 mod session;
@@ -14,6 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use address::Address;
 pub use deed::{Deed, DeedId, DeedKind, DeedMark};
+pub use deletion::{DELETED_NAME, Deletion, HOLDERS, NAME_HELD_FOR};
 pub use password::Password;
 pub use profile::{Avatar, Nickname, ProfileUpdate};
 pub use session::{AccountChange, Changed, Session, is_renewed};
@@ -35,6 +37,8 @@ pub struct User {
     pub avatar: String,
     /// What it may do.
     pub role: Role,
+    /// Whether its owner has deleted it.
+    pub deleted: bool,
     /// How often the record has been changed.
     pub version: i32,
     /// When it was opened.
@@ -120,6 +124,7 @@ mod tests {
             nickname: String::new(),
             avatar: String::new(),
             role: Role::User,
+            deleted: false,
             version: 0,
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use chatroom_kit::{auth::Verifier, clock::Clock, link::Link};
 use chatroom_proto::user::v1::{
-    admin_service_server::AdminServiceServer, session_service_server::SessionServiceServer,
-    user_service_server::UserServiceServer,
+    admin_service_server::AdminServiceServer, deletion_service_server::DeletionServiceServer,
+    session_service_server::SessionServiceServer, user_service_server::UserServiceServer,
 };
 use tonic::service::Routes;
 
@@ -47,6 +47,7 @@ pub async fn start(
     let service = Arc::new(service);
     let routes = Routes::new(UserServiceServer::from_arc(service.clone()))
         .add_service(SessionServiceServer::from_arc(service.clone()))
+        .add_service(DeletionServiceServer::from_arc(service.clone()))
         .add_service(AdminServiceServer::from_arc(service));
     Ok(chatroom_kit::rpc::surround(routes))
 }

@@ -1,6 +1,7 @@
 //! The user service's RPCs: each decodes, authorises, decides, stores and encodes. Several services over one state.
 
 mod admin;
+mod deletion;
 mod encode;
 mod session;
 mod user;
@@ -62,7 +63,7 @@ impl Service {
     /// with, is none, whether or not this process has heard of that.
     async fn own_account(&self, caller: &Caller) -> Result<Account, Error> {
         let account = self.store.own_account(caller.id).await?.ok_or(Unauthenticated)?;
-        if caller.generation < account.generation || account.disabled_at.is_some() {
+        if caller.generation < account.generation || account.disabled_at.is_some() || account.user.deleted {
             return Err(Unauthenticated.into());
         }
         Ok(account)

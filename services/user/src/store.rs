@@ -4,6 +4,8 @@ mod account;
 mod admin;
 mod change;
 mod deed;
+mod deletion;
+mod name;
 mod profile;
 mod row;
 mod session;
@@ -14,12 +16,14 @@ use chatroom_kit::db::Db;
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Db,
+    salt: name::Salt,
 }
 
 impl Store {
     /// Opens the database at `url` and brings it up to date.
     pub async fn open(url: &str, connections: u32) -> anyhow::Result<Self> {
         let db = Db::open(url, connections, &chatroom_kit::migrations!()).await?;
-        Ok(Self { db })
+        let salt = name::Salt::read(&db).await?;
+        Ok(Self { db, salt })
     }
 }

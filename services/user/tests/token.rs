@@ -99,6 +99,7 @@ fn account() -> Account {
         nickname: String::new(),
         avatar: String::new(),
         role: Role::User,
+        deleted: false,
         version: 0,
         created_at: now,
         updated_at: now,

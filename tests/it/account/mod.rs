@@ -2,11 +2,21 @@
 
 mod administration;
 mod command_line;
+mod deletion;
+mod erasure;
 mod profile;
 mod session;
 
 use crate::suite::Scenario;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    [session::scenarios(), profile::scenarios(), administration::scenarios(), command_line::scenarios()].concat()
+    [
+        session::scenarios(),
+        profile::scenarios(),
+        administration::scenarios(),
+        command_line::scenarios(),
+        deletion::scenarios(),
+        erasure::scenarios(),
+    ]
+    .concat()
 }

@@ -1,4 +1,4 @@
-//! How long messages are kept, and what becomes of them when someone goes.
+//! How long messages are kept, and how someone is given what they have said.
 
 use chatroom_kit::{
     error::{Invalid, Problem},
@@ -6,8 +6,8 @@ use chatroom_kit::{
     wire,
 };
 use chatroom_proto::record::v1::{
-    EraseUserRequest, EraseUserResponse, ExportMessagesRequest, ExportMessagesResponse, GetRetentionRequest,
-    GetRetentionResponse, SetRetentionRequest, SetRetentionResponse, record_service_server::RecordService,
+    ExportMessagesRequest, ExportMessagesResponse, GetRetentionRequest, GetRetentionResponse, SetRetentionRequest,
+    SetRetentionResponse, record_service_server::RecordService,
 };
 use tonic::{Request, Response, Status};
 
@@ -62,18 +62,6 @@ impl RecordService for Service {
         let next = more.then(|| messages.last()).flatten().map(|last| format!("{}.{}", last.seq, last.group));
         let messages = messages.into_iter().map(encode::message).collect();
         Ok(Response::new(ExportMessagesResponse { messages, next_page_token: next.unwrap_or_default() }))
-    }
-
-    async fn erase_user(&self, request: Request<EraseUserRequest>) -> Result<Response<EraseUserResponse>, Status> {
-        let user = self.subject(&request, &request.get_ref().user)?;
-        let mut memberships = 0;
-        for group in self.store.groups_of(user).await.map_err(Error::from)? {
-            let ended = self.announced(self.store.end_membership(group, user, self.clock.now()).await?);
-            memberships += i32::from(ended);
-        }
-        self.store.forget_blocks(user).await.map_err(Error::from)?;
-        tracing::info!(user.id = %user, memberships, "user erased");
-        Ok(Response::new(EraseUserResponse { memberships }))
     }
 }
 

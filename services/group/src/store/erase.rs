@@ -1,4 +1,4 @@
-//! What becomes of what someone has said, and of their memberships, when they go.
+//! What someone has said, as it is given to them and taken away, and the end of their memberships.
 
 use chatroom_kit::{
     ids::{GroupId, UserId},
@@ -6,8 +6,11 @@ use chatroom_kit::{
 };
 use chrono::{DateTime, Utc};
 
+use sqlx::FromRow;
+
 use super::{
     Changed, Store,
+    blank::{AT_ONCE, Said},
     row::{MessageRow, all, select_messages},
 };
 use crate::{
@@ -40,6 +43,52 @@ impl Store {
             .await
         })?;
         all(rows)
+    }
+
+    /// Takes the content from some of what a user has said, group by group: from what stands after a place in a group, or
+    /// from the beginning. Answers how far it came; nothing where nothing is left.
+    #[tracing::instrument(level = "debug", name = "db.message.erase", skip_all)]
+    pub async fn erase_said(
+        &self,
+        user: UserId,
+        after: Option<(GroupId, i64)>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(GroupId, i64)>, sqlx::Error> {
+        let (group, seq) = after.map_or((String::new(), 0), |(group, seq)| (group.to_string(), seq));
+        let rows: Vec<SaidRow> = on!(&self.db, read pool => {
+            // As in `said_by`.
+            sqlx::query_as(
+                "select t.group_id, t.seq, t.kind, t.body from chat_group g cross join message t
+                where g.id >= $2 and t.group_id = g.id and t.sender = $1 and (g.id > $2 or t.seq > $3)
+                    and t.body is not null
+                order by g.id, t.seq limit $4",
+            )
+            .bind(user)
+            .bind(group)
+            .bind(seq)
+            .bind(AT_ONCE)
+            .fetch_all(pool)
+            .await
+        })?;
+        // One group's at a time: whoever holds several files holds them in one order.
+        let Some(group) = rows.first().map(|row| row.group_id) else {
+            return Ok(None);
+        };
+        let said: Vec<_> = rows.into_iter().take_while(|row| row.group_id == group).map(|row| row.said).collect();
+        self.blanked(group, &said, now).await?.commit().await?;
+        Ok(said.last().map(|last| (group, last.seq)))
+    }
+
+    /// Takes the words from what a user has reported.
+    #[tracing::instrument(level = "debug", name = "db.report.erase", skip_all)]
+    pub async fn blank_reports(&self, reporter: UserId) -> Result<(), sqlx::Error> {
+        on!(&self.db, write pool => {
+            sqlx::query("update report set reason = '' where reporter_id = $1 and reason <> ''")
+                .bind(reporter)
+                .execute(pool)
+                .await
+                .map(drop)
+        })
     }
 
     /// The groups that a user is in.
@@ -81,4 +130,11 @@ impl Store {
                 .map(drop)
         })
     }
+}
+
+#[derive(FromRow)]
+struct SaidRow {
+    group_id: GroupId,
+    #[sqlx(flatten)]
+    said: Said,
 }

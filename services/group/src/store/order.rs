@@ -148,13 +148,7 @@ impl Store {
     pub async fn dismiss(&self, group: GroupId, by: UserId, now: DateTime<Utc>) -> Result<Changed<Group>, Error> {
         let mut locked = self.lock(group, now).await?;
         must_own(locked.role(by).await?)?;
-        let mut record = locked.record().await?;
-        if record.dismissed_at.is_some() {
-            return Ok(locked.commit(record).await?);
-        }
-        record.dismissed_at = Some(now);
-        locked.update_record(&mut record).await?;
-        locked.append(Change::Dismissed { by }).await?;
+        let record = locked.end(by).await?;
         Ok(locked.commit(record).await?)
     }
 }
@@ -186,7 +180,7 @@ impl Locked {
         Ok(member)
     }
 
-    async fn update_member(&mut self, member: &mut Member) -> Result<(), sqlx::Error> {
+    pub(super) async fn update_member(&mut self, member: &mut Member) -> Result<(), sqlx::Error> {
         member.version += 1;
         member.updated_at = self.now;
         on!(&mut self.transaction, within connection => {
@@ -200,6 +194,17 @@ impl Locked {
                 .await
                 .map(drop)
         })
+    }
+
+    /// Ends the group, where it has not ended yet.
+    pub(super) async fn end(&mut self, by: UserId) -> Result<Group, sqlx::Error> {
+        let mut record = self.record().await?;
+        if record.dismissed_at.is_none() {
+            record.dismissed_at = Some(self.now);
+            self.update_record(&mut record).await?;
+            self.append(Change::Dismissed { by }).await?;
+        }
+        Ok(record)
     }
 
     async fn record(&mut self) -> Result<Group, sqlx::Error> {

@@ -1,21 +1,16 @@
 //! Messages that have grown too old lose their content, a few at a time, and never under the lock of their group: whoever
 //! speaks there does not wait.
 
-use std::collections::BTreeSet;
-
 use chatroom_kit::{
-    db::Transaction,
     ids::{GroupId, MerchantId},
     on,
 };
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
 
-use super::{Store, row::unreadable, upload};
-use crate::domain::Attachment;
-
-/// How many messages lose their content at once.
-const AT_ONCE: i64 = 200;
+use super::{
+    Store,
+    blank::{AT_ONCE, Said},
+};
 
 /// A page whose old messages are to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +123,7 @@ impl Store {
         cutoff: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Option<i64>, sqlx::Error> {
-        let old: Vec<OldRow> = on!(&self.db, read pool => {
+        let old: Vec<Said> = on!(&self.db, read pool => {
             sqlx::query_as(
                 "select seq, kind, body from message
                 where group_id = $1 and seq > $2 and seq <= (
@@ -146,9 +141,7 @@ impl Store {
         let Some(last) = old.last().map(|row| row.seq) else {
             return Ok(None);
         };
-        let mut transaction = self.db.begin().await?;
-        upload::discard_all(&mut transaction, group, &attached(&old)?, now).await?;
-        blank(&mut transaction, group, seq, last).await?;
+        let mut transaction = self.blanked(group, &old, now).await?;
         on!(&mut transaction, within connection => {
             sqlx::query(
                 "insert into expiry (group_id, seq) values ($1, $2)
@@ -163,57 +156,4 @@ impl Store {
         transaction.commit().await?;
         Ok(Some(last))
     }
-}
-
-/// Takes the content from the messages after one place and up to another, and what they are found by.
-async fn blank(transaction: &mut Transaction, group: GroupId, after: i64, last: i64) -> Result<(), sqlx::Error> {
-    match transaction {
-        Transaction::Sqlite(connection) => {
-            let connection = &mut **connection;
-            sqlx::query(
-                "delete from message_terms where rowid in (
-                    select position from message where group_id = $1 and seq > $2 and seq <= $3 and body is not null)",
-            )
-            .bind(group)
-            .bind(after)
-            .bind(last)
-            .execute(&mut *connection)
-            .await?;
-            sqlx::query("update message set body = null where group_id = $1 and seq > $2 and seq <= $3")
-                .bind(group)
-                .bind(after)
-                .bind(last)
-                .execute(&mut *connection)
-                .await
-                .map(drop)
-        }
-        Transaction::Postgres(connection) => {
-            sqlx::query("update message set body = null, terms = null where group_id = $1 and seq > $2 and seq <= $3")
-                .bind(group)
-                .bind(after)
-                .bind(last)
-                .execute(&mut **connection)
-                .await
-                .map(drop)
-        }
-    }
-}
-
-/// The files that messages show, by their places.
-fn attached(rows: &[OldRow]) -> Result<BTreeSet<(String, i64)>, sqlx::Error> {
-    let shown = rows.iter().filter(|row| matches!(row.kind, 1 | 2));
-    let shown = shown.filter_map(|row| Some((row.seq, row.body.as_deref()?)));
-    shown
-        .map(|(seq, body)| {
-            let attachment: Attachment = serde_json::from_str(body).map_err(|_| unreadable("an attachment"))?;
-            Ok((attachment.path, seq))
-        })
-        .collect()
-}
-
-#[derive(FromRow)]
-struct OldRow {
-    seq: i64,
-    kind: i32,
-    body: Option<String>,
 }

@@ -100,8 +100,8 @@ pub(super) async fn discard_all(
     shown: &BTreeSet<(String, i64)>,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    on!(transaction, within connection => {
-        for (path, seq) in shown {
+    for (path, seq) in shown {
+        on!(transaction, within connection => {
             // Waits for whoever begins or ends another use: what follows sees what they did.
             sqlx::query("update upload set path = path where path = $1").bind(path).execute(&mut *connection).await?;
             sqlx::query("delete from attachment where group_id = $1 and seq = $2")
@@ -109,20 +109,37 @@ pub(super) async fn discard_all(
                 .bind(seq)
                 .execute(&mut *connection)
                 .await?;
-            sqlx::query(
-                "update upload set discarded_at = $2, next_at = $2, attempts = 0
-                where path = $1 and discarded_at is null and not exists (select 1 from attachment where path = $1)",
-            )
-            .bind(path)
-            .bind(now)
-            .execute(&mut *connection)
-            .await?;
-        }
-        Ok(())
+        });
+        discard(transaction, path, now).await?;
+    }
+    Ok(())
+}
+
+/// Throws a file away that is held, where nothing uses it.
+async fn discard(transaction: &mut Transaction, path: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    on!(transaction, within connection => {
+        sqlx::query(
+            "update upload set discarded_at = $2, next_at = $2, attempts = 0
+            where path = $1 and discarded_at is null and not exists (select 1 from attachment where path = $1)",
+        )
+        .bind(path)
+        .bind(now)
+        .execute(&mut *connection)
+        .await
+        .map(drop)
     })
 }
 
 impl Store {
+    /// Says that a file is nobody's picture any more; it is thrown away unless something else uses it.
+    #[tracing::instrument(level = "debug", name = "db.upload.discard", skip_all)]
+    pub async fn discard_picture(&self, path: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+        let mut transaction = self.db.begin().await?;
+        hold(&mut transaction, &BTreeSet::from([path])).await?;
+        discard(&mut transaction, path, now).await?;
+        transaction.commit().await
+    }
+
     /// Whether a message in one of `user`'s groups shows a file.
     #[tracing::instrument(level = "debug", name = "db.attachment.select", skip_all)]
     pub async fn is_shown_to(&self, path: &str, user: UserId) -> Result<bool, sqlx::Error> {

@@ -3,6 +3,7 @@
 
 mod contact;
 mod conversation;
+mod erase;
 mod event;
 mod group;
 mod member;

@@ -8,10 +8,10 @@ use chatroom_kit::{
     wire,
 };
 use chatroom_proto::merchant::v1::{
-    CloseMerchantRequest, CloseMerchantResponse, LeaveMerchantRequest, LeaveMerchantResponse, ListPageDeedsRequest,
-    ListPageDeedsResponse, ListPageMembersRequest, ListPageMembersResponse, PageDeed, PageDeedKind,
-    TransferMerchantRequest, TransferMerchantResponse, UpdateMerchantRequest, UpdateMerchantResponse,
-    page_service_server::PageService,
+    CheckNoOpenPagesRequest, CheckNoOpenPagesResponse, CloseMerchantRequest, CloseMerchantResponse,
+    LeaveMerchantRequest, LeaveMerchantResponse, ListPageDeedsRequest, ListPageDeedsResponse, ListPageMembersRequest,
+    ListPageMembersResponse, PageDeed, PageDeedKind, TransferMerchantRequest, TransferMerchantResponse,
+    UpdateMerchantRequest, UpdateMerchantResponse, page_service_server::PageService,
 };
 use tonic::{Request, Response, Status};
 
@@ -104,6 +104,7 @@ impl PageService for Service {
         let memberships = members.iter().map(|member| encode_membership(member, only_id(id))).collect();
         Ok(Response::new(ListPageMembersResponse { memberships, next_page_token }))
     }
+
     async fn list_page_deeds(
         &self,
         request: Request<ListPageDeedsRequest>,
@@ -123,6 +124,17 @@ impl PageService for Service {
             deeds: deeds.into_iter().map(encode_deed).collect(),
             next_page_token,
         }))
+    }
+
+    async fn check_no_open_pages(
+        &self,
+        request: Request<CheckNoOpenPagesRequest>,
+    ) -> Result<Response<CheckNoOpenPagesResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        if self.store.owns_open_page(caller.id).await.map_err(Error::from)? {
+            return Err(Error::OwnsPages.into());
+        }
+        Ok(Response::new(CheckNoOpenPagesResponse {}))
     }
 }
 

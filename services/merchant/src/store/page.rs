@@ -115,7 +115,7 @@ impl Store {
     }
 
     /// Writes a page that was `before`, counts the change and remembers the deed, where it is a change.
-    async fn write(
+    pub(super) async fn write(
         &self,
         transaction: &mut Transaction,
         before: &Merchant,

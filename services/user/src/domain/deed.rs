@@ -1,4 +1,4 @@
-//! What administrators, and operators on the command line, do to accounts, as it is remembered.
+//! What administrators, operators on the command line and owners do to accounts, as it is remembered.
 
 use chatroom_kit::ids::{Id, UserId};
 use chrono::{DateTime, Utc};
@@ -15,7 +15,7 @@ pub struct Deed {
     pub id: DeedId,
     /// What.
     pub kind: DeedKind,
-    /// The administrator who did it; nothing where it was done on the command line.
+    /// The administrator, or the account's owner, who did it; nothing where it was done on the command line.
     pub by: Option<UserId>,
     /// Whom it was done to.
     pub user: UserId,
@@ -36,11 +36,19 @@ pub enum DeedKind {
     AdministratorMade,
     /// It was made an ordinary user's.
     AdministratorUnmade,
+    /// It was deleted by its owner.
+    Deleted,
 }
 
 impl DeedKind {
-    const ALL: [Self; 5] =
-        [Self::Disabled, Self::Enabled, Self::SessionsEnded, Self::AdministratorMade, Self::AdministratorUnmade];
+    const ALL: [Self; 6] = [
+        Self::Disabled,
+        Self::Enabled,
+        Self::SessionsEnded,
+        Self::AdministratorMade,
+        Self::AdministratorUnmade,
+        Self::Deleted,
+    ];
 
     /// As it is stored.
     pub fn number(self) -> i32 {
@@ -50,6 +58,7 @@ impl DeedKind {
             Self::SessionsEnded => 3,
             Self::AdministratorMade => 4,
             Self::AdministratorUnmade => 5,
+            Self::Deleted => 6,
         }
     }
 

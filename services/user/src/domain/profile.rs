@@ -5,13 +5,13 @@ use chatroom_kit::{
     fields::is_upload_path,
 };
 
-use super::username::is_refused;
+use super::username::{Username, is_refused};
 
 /// The most characters a nickname has.
 const NICKNAME_MAX: usize = 32;
 
 /// What a user wants to be called: 1 to 32 characters after trimming, none of those that no username may have; or
-/// nothing. Not unique.
+/// nothing. Not unique, but for what deleted accounts are called, which is theirs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nickname(String);
 
@@ -22,7 +22,8 @@ impl Nickname {
         if text.chars().count() > NICKNAME_MAX {
             return Err(Invalid::new("nickname", Problem::TooLong(NICKNAME_MAX)));
         }
-        if text.chars().any(is_refused) {
+        let of_the_deleted = Username::parse(text).is_ok_and(|name| name.is_of_the_deleted());
+        if of_the_deleted || text.chars().any(is_refused) {
             return Err(Invalid::new("nickname", Problem::Malformed));
         }
         Ok(Self(text.to_owned()))
@@ -78,7 +79,7 @@ mod tests {
             assert_eq!(Nickname::parse(text).unwrap().as_str(), kept);
         }
         assert_eq!(Nickname::parse(&"页".repeat(33)).unwrap_err().problem, Problem::TooLong(32));
-        for text in ["a\nb", "a\0", "\u{202E}lim", "\u{E000}"] {
+        for text in ["a\nb", "a\0", "\u{202E}lim", "\u{E000}", "已注销用户"] {
             assert_eq!(Nickname::parse(text).unwrap_err().problem, Problem::Malformed, "{text:?}");
         }
     }

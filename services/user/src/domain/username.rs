@@ -10,6 +10,8 @@ use icu_properties::{
     props::{DefaultIgnorableCodePoint, GeneralCategory},
 };
 
+use super::DELETED_NAME;
+
 /// The most characters a name has.
 const MAX: usize = 32;
 /// Composition makes at most four characters one, so a longer text is too long whatever it composes to.
@@ -62,6 +64,11 @@ impl Username {
             return Ok(String::new());
         }
         Self::parse(text).map(|name| name.key)
+    }
+
+    /// Whether it is what deleted accounts are called: nobody can be called so.
+    pub fn is_of_the_deleted(&self) -> bool {
+        self.key == DELETED_NAME
     }
 
     /// The name as it was written, trimmed.
@@ -165,6 +172,14 @@ mod tests {
         }
         assert!(!same("admin", "admin1"));
         assert!(!same("a b", "ab"));
+    }
+
+    #[test]
+    fn what_the_deleted_are_called_is_known_however_it_is_written() {
+        for text in [DELETED_NAME, " 已\u{200D}注销用户 "] {
+            assert!(Username::parse(text).unwrap().is_of_the_deleted(), "{text:?}");
+        }
+        assert!(!Username::parse("已注销用户1").unwrap().is_of_the_deleted());
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use chatroom_kit::wire;
 use chatroom_proto::user::v1::{self as proto, account_change::Change};
+use chrono::{DateTime, Utc};
 
-use crate::domain::{Account, AccountChange, Changed, Deed, DeedKind, Role, User};
+use crate::domain::{Account, AccountChange, Changed, Deed, DeedKind, Deletion, Role, User};
 
 pub(super) fn user(user: User) -> proto::User {
     proto::User {
@@ -12,6 +13,7 @@ pub(super) fn user(user: User) -> proto::User {
         nickname: user.nickname,
         avatar: user.avatar,
         role: role(user.role).into(),
+        deleted: user.deleted,
         version: user.version,
         create_time: Some(wire::timestamp(user.created_at)),
         update_time: Some(wire::timestamp(user.updated_at)),
@@ -36,6 +38,7 @@ pub(super) fn deed(deed: &Deed) -> proto::Deed {
         DeedKind::SessionsEnded => proto::DeedKind::SessionsEnded,
         DeedKind::AdministratorMade => proto::DeedKind::AdministratorMade,
         DeedKind::AdministratorUnmade => proto::DeedKind::AdministratorUnmade,
+        DeedKind::Deleted => proto::DeedKind::Deleted,
     };
     proto::Deed {
         id: deed.id.to_string(),
@@ -43,6 +46,15 @@ pub(super) fn deed(deed: &Deed) -> proto::Deed {
         by: deed.by.map(|by| by.to_string()).unwrap_or_default(),
         user: deed.user.to_string(),
         create_time: Some(wire::timestamp(deed.created_at)),
+    }
+}
+
+pub(super) fn deletion(deletion: Deletion, now: DateTime<Utc>) -> proto::Deletion {
+    proto::Deletion {
+        user: deletion.user.to_string(),
+        erase_messages: deletion.erase_messages,
+        settled: deletion.is_settled(now),
+        avatar: deletion.avatar,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 impl Service {
     /// Makes sure that a password is the caller's own. Wrong ones are counted together with failed logins, so that who
     /// has found a token cannot guess at leisure.
-    async fn prove_password(
+    pub(super) async fn prove_password(
         &self,
         caller: &Caller,
         field: &'static str,

@@ -33,7 +33,7 @@ impl Service {
     ) -> Result<Option<User>, Error> {
         let turn = self.passwords.turn().await?;
         // Looked up only now: of many who want one name at once, few cost a hash.
-        if self.store.account(username).await?.is_some() {
+        if username.is_of_the_deleted() || self.store.is_taken(username, self.clock.now()).await? {
             return Ok(None);
         }
         let password_hash = self.passwords.hash(turn, password.clone()).await?;

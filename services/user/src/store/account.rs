@@ -10,10 +10,11 @@ use super::{
 use crate::domain::{Account, NewAccount, User, Username};
 
 impl Store {
-    /// Opens an account; nothing where the name is taken.
+    /// Opens an account; nothing where the name is taken, or held since it was a deleted account's.
     #[tracing::instrument(level = "debug", name = "db.account.insert", skip_all, err(level = "debug"))]
     pub async fn open_account(&self, new: &NewAccount, now: DateTime<Utc>) -> Result<Option<User>, sqlx::Error> {
-        let row: Option<UserRow> = on!(&self.db, write pool => {
+        let mut transaction = self.db.begin().await?;
+        let row: Option<UserRow> = on!(&mut transaction, within connection => {
             sqlx::query_as(concat!(
                 "insert into account (id, username, username_key, password_hash, request_id, created_at, updated_at)
                 values ($1, $2, $3, $4, $5, $6, $6)
@@ -27,9 +28,14 @@ impl Store {
             .bind(&new.password_hash)
             .bind(new.request_id.as_ref().map(RequestId::as_str))
             .bind(now)
-            .fetch_optional(pool)
+            .fetch_optional(connection)
             .await
         })?;
+        // Looked for after the row was written: a deletion that this has waited for has given the name free and held it.
+        if row.is_none() || self.is_held(&mut transaction, new.username.key(), now).await? {
+            return Ok(None);
+        }
+        transaction.commit().await?;
         row.map(User::try_from).transpose()
     }
 

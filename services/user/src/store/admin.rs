@@ -78,7 +78,7 @@ impl Store {
         let changed = on!(&mut transaction, within connection => {
             sqlx::query(
                 "update account set disabled_at = $3, version = version + 1, updated_at = $4
-                where id = $1 and (disabled_at is null) = $2",
+                where id = $1 and (disabled_at is null) = $2 and deleted_at is null",
             )
             .bind(user)
             .bind(disabled)
@@ -111,7 +111,7 @@ impl Store {
         let rows: Vec<AccountRow> = on!(&self.db, read pool => {
             sqlx::query_as(concat!(
                 "select ", account_columns!(), " from account
-                where substr(username_key, 1, length($1)) = $1
+                where substr(username_key, 1, length($1)) = $1 and deleted_at is null
                     and ($2 is null or username_key > (select username_key from account where id = $2))
                 order by username_key limit $3"
             ))

@@ -23,7 +23,8 @@ impl Store {
                     avatar = coalesce($3, avatar),
                     version = version + 1,
                     updated_at = $4
-                where id = $1 and (nickname <> coalesce($2, nickname) or avatar <> coalesce($3, avatar))",
+                where id = $1 and deleted_at is null
+                    and (nickname <> coalesce($2, nickname) or avatar <> coalesce($3, avatar))",
             )
             .bind(user)
             .bind(update.nickname.as_ref().map(Nickname::as_str))

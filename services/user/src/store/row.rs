@@ -9,7 +9,7 @@ use crate::domain::{Account, Role, User};
 /// The columns of a [`UserRow`].
 macro_rules! user_columns {
     () => {
-        "id, username, nickname, avatar, role, version, created_at, updated_at"
+        "id, username, nickname, avatar, role, deleted_at, version, created_at, updated_at"
     };
 }
 pub(super) use user_columns;
@@ -17,8 +17,8 @@ pub(super) use user_columns;
 /// The columns of an [`AccountRow`].
 macro_rules! account_columns {
     () => {
-        "id, username, nickname, avatar, role, version, created_at, updated_at, password_hash, request_id, generation,
-        disabled_at"
+        "id, username, nickname, avatar, role, deleted_at, version, created_at, updated_at, password_hash, request_id,
+        generation, disabled_at"
     };
 }
 pub(super) use account_columns;
@@ -30,6 +30,7 @@ pub(super) struct UserRow {
     nickname: String,
     avatar: String,
     role: i16,
+    deleted_at: Option<DateTime<Utc>>,
     version: i32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -46,6 +47,7 @@ impl TryFrom<UserRow> for User {
             nickname: row.nickname,
             avatar: row.avatar,
             role: role.ok_or_else(|| sqlx::Error::Decode(format!("there is no role {}", row.role).into()))?,
+            deleted: row.deleted_at.is_some(),
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,

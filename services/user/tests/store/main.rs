@@ -3,6 +3,7 @@
 
 mod account;
 mod deed;
+mod deletion;
 mod profile;
 mod session;
 mod world;

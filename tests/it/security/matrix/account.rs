@@ -65,6 +65,12 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     Row {
+        route: ("POST", "/h5/user/delete"),
+        ask: |scene, caller, _| post(scene, caller, "/h5/user/delete", &json!({"password": fresh_password()})),
+        // It is nobody's password: that it is refused for that reason shows that everyone may try, but for who has a page.
+        expected: |caller, _| signed_in(caller, if caller == Caller::Creator { 409 } else { 403 }),
+    },
+    Row {
         route: ("GET", "/h5/admin/user"),
         ask: |scene, caller, _| get(scene, caller, "/h5/admin/user?limit=1"),
         expected: |caller, _| administrators(caller, Target::Own),

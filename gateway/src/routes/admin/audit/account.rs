@@ -26,6 +26,7 @@ enum What {
     SessionsEnded,
     AdministratorMade,
     AdministratorUnmade,
+    Deleted,
 }
 
 impl What {
@@ -36,6 +37,7 @@ impl What {
             DeedKind::SessionsEnded => Some(Self::SessionsEnded),
             DeedKind::AdministratorMade => Some(Self::AdministratorMade),
             DeedKind::AdministratorUnmade => Some(Self::AdministratorUnmade),
+            DeedKind::Deleted => Some(Self::Deleted),
             DeedKind::Unspecified => None,
         }
     }
@@ -48,7 +50,7 @@ struct Deed<'a> {
     #[serde(rename = "_id")]
     id: Id<'a>,
     kind: What,
-    /// The administrator who did it; null where it was done on the command line.
+    /// The administrator, or the account's owner, who did it; null where it was done on the command line.
     by: Option<Person<'a>>,
     /// Whom it was done to.
     user: Person<'a>,
