@@ -4,6 +4,7 @@
 
 mod direct;
 mod equality;
+mod erasure;
 mod http;
 mod limit;
 mod load;
@@ -44,6 +45,7 @@ async fn try_main(options: Options) -> anyhow::Result<()> {
     match options.command {
         Some(Command::Limit(options)) => limit::serve(options).await,
         Some(Command::Realtime(run)) => realtime::bench(&run).await,
+        Some(Command::Erasure(run)) => erasure::bench(&run).await,
         Some(Command::Broadcast(options)) => realtime::broadcast::serve(options).await,
         None => bench(&options.run).await,
     }

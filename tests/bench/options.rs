@@ -8,7 +8,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
 
-use crate::{load::Effort, realtime, route::Route, seed::Size};
+use crate::{erasure, load::Effort, realtime, route::Route, seed::Size};
 
 /// Measures chatroom in both shapes against the least that could do the same work
 #[derive(Debug, Parser)]
@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Limit(LimitOptions),
     /// Measure the chat over sockets against a bare broadcast
     Realtime(realtime::options::Run),
+    /// Measure what taking data away costs, and what those notice who go on speaking
+    Erasure(erasure::Run),
     /// Serve the limit of the chat: what is said is told to a room, and stored nowhere
     Broadcast(realtime::options::BroadcastOptions),
 }

@@ -12,13 +12,13 @@ mod load;
 mod measure;
 mod member;
 pub(crate) mod options;
-mod past;
+pub(crate) mod past;
 mod reads;
 mod report;
-mod rig;
+pub(crate) mod rig;
 mod sender;
 mod socket;
-mod world;
+pub(crate) mod world;
 
 use anyhow::Context as _;
 use chatroom_tests::Shape;

@@ -71,9 +71,18 @@ impl Rig {
 
     /// Where the group service's records are.
     pub(crate) fn group_database(&self) -> String {
+        self.database(Part::Group, "group.db")
+    }
+
+    /// Where the user service's records are.
+    pub(crate) fn user_database(&self) -> String {
+        self.database(Part::User, "user.db")
+    }
+
+    fn database(&self, part: Part, file: &str) -> String {
         match self.cluster.shape() {
-            Shape::Standalone => format!("sqlite://{}", self.cluster.data_dir().join("group.db").display()),
-            Shape::Distributed => self.cluster.environment(Part::Group)["CHATROOM_DATABASE_URL"].clone(),
+            Shape::Standalone => format!("sqlite://{}", self.cluster.data_dir().join(file).display()),
+            Shape::Distributed => self.cluster.environment(part)["CHATROOM_DATABASE_URL"].clone(),
         }
     }
 }

@@ -47,6 +47,16 @@ impl World {
         Ok(Self { owner, users, page })
     }
 
+    /// A token of whoever opened the page.
+    pub(crate) fn owner_token(&self) -> &str {
+        &self.owner.token
+    }
+
+    /// The page's id.
+    pub(crate) fn page(&self) -> &str {
+        &self.page
+    }
+
     /// Opens so many groups with so many members each. Nobody is in two of them, as long as there are users enough.
     pub(crate) async fn open_rooms(
         &self,
