@@ -15,7 +15,7 @@ use crate::{
     error::{Refusal, filled},
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
-    query::{Query, limit, next},
+    query::{Query, after, limit, next},
     state::App,
     value::{Id, Time, role},
 };
@@ -99,12 +99,12 @@ pub(super) struct Accounts<'a> {
 pub(super) async fn find(
     caller: SignedIn,
     State(app): State<App>,
-    Query(Window { name, limit: asked, after }): Query<Window>,
+    Query(Window { name, limit: asked, after: token }): Query<Window>,
 ) -> Result<Response, Refusal> {
     let request = caller.request(FindAccountsRequest {
         username_prefix: name.unwrap_or_default(),
         page_size: limit(asked, ACCOUNTS.0, ACCOUNTS.1)?,
-        page_token: after.unwrap_or_default(),
+        page_token: after(token)?,
     });
     let answer = app.account_admin().find_accounts(request).await?.into_inner();
     let users = filled(answer.accounts.iter().map(AccountForAdministrators::of).collect::<Option<Vec<_>>>())?;

@@ -54,6 +54,10 @@ impl OfUser {
     fn end(&mut self, which: Revoked, until: i64) {
         match which {
             Revoked::Below(generation) if generation >= self.least_generation => {
+                if generation > self.least_generation {
+                    // Those that had ended before were of a lower one.
+                    self.sessions.clear();
+                }
                 self.least_generation = generation;
                 self.least_until = until;
             }

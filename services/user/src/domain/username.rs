@@ -63,7 +63,7 @@ impl Username {
         if text.trim().is_empty() {
             return Ok(String::new());
         }
-        Self::parse(text).map(|name| name.key)
+        Self::parse(text).map(|name| name.key).map_err(|invalid| Invalid { field: "name", ..invalid })
     }
 
     /// Whether it is what deleted accounts are called: nobody can be called so.

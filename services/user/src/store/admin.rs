@@ -108,18 +108,30 @@ impl Store {
         after: Option<UserId>,
         limit: i64,
     ) -> Result<Vec<Account>, sqlx::Error> {
+        let statement = self.db.sql(
+            concat!(
+                "select ",
+                account_columns!(),
+                " from account
+                where username_key >= $1 and username_key < $2 and deleted_at is null
+                    and ($3 is null or username_key > (select username_key from account where id = $3))
+                order by username_key limit $4"
+            ),
+            // Byte by byte, as the index has it: in a language's own order what begins alike need not stand together.
+            concat!(
+                "select ",
+                account_columns!(),
+                " from account
+                where username_key collate \"C\" >= $1 and username_key collate \"C\" < $2 and deleted_at is null
+                    and ($3 is null
+                        or username_key collate \"C\" > (select username_key from account where id = $3))
+                order by username_key collate \"C\" limit $4"
+            ),
+        );
+        // Behind every name that begins so: it is no character that a name can have.
+        let end = format!("{prefix}{}", char::MAX);
         let rows: Vec<AccountRow> = on!(&self.db, read pool => {
-            sqlx::query_as(concat!(
-                "select ", account_columns!(), " from account
-                where substr(username_key, 1, length($1)) = $1 and deleted_at is null
-                    and ($2 is null or username_key > (select username_key from account where id = $2))
-                order by username_key limit $3"
-            ))
-            .bind(prefix)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(pool)
-            .await
+            sqlx::query_as(statement).bind(prefix).bind(&end).bind(after).bind(limit).fetch_all(pool).await
         })?;
         rows.into_iter().map(Account::try_from).collect()
     }

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::domain::{Account, Session};
 
+/// How many ended sessions of one user are told of, one by one.
+const ENDED_AT_MOST: i64 = 500;
+
 impl Store {
     /// The account with what proves that a caller owns it.
     #[tracing::instrument(level = "debug", name = "db.account.select_own", skip_all, err(level = "debug"))]
@@ -23,12 +26,39 @@ impl Store {
         row.map(Account::try_from).transpose()
     }
 
-    /// Ends a session.
+    /// Ends a session. Where too many of its user's are known to have ended, all others end with it: every process has to
+    /// remember each by itself, and all of them together by one number.
     #[tracing::instrument(level = "debug", name = "db.session.end", skip_all, err(level = "debug"))]
     pub async fn end_session(&self, session: &Session, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
         let mut transaction = self.db.begin().await?;
-        self.add_change(&mut transaction, session.user, Change::SessionEnded(&session.id), now).await?;
+        if self.ended_sessions(&mut transaction, session.user).await? < ENDED_AT_MOST {
+            self.add_change(&mut transaction, session.user, Change::SessionEnded(&session.id), now).await?;
+        } else {
+            self.next_generation(&mut transaction, session.user, now).await?;
+            self.forget_sessions(&mut transaction, session.user).await?;
+        }
         transaction.commit().await
+    }
+
+    /// How many sessions of a user are told of as ended.
+    async fn ended_sessions(&self, transaction: &mut Transaction, user: UserId) -> Result<i64, sqlx::Error> {
+        on!(transaction, within connection => {
+            sqlx::query_scalar("select count(*) from account_change where user_id = $1 and session_id is not null")
+                .bind(user)
+                .fetch_one(connection)
+                .await
+        })
+    }
+
+    /// Tells no more of a user's sessions, whose generation has ended.
+    async fn forget_sessions(&self, transaction: &mut Transaction, user: UserId) -> Result<(), sqlx::Error> {
+        on!(transaction, within connection => {
+            sqlx::query("delete from account_change where user_id = $1 and session_id is not null")
+                .bind(user)
+                .execute(connection)
+                .await
+                .map(drop)
+        })
     }
 
     /// Whether a session has ended by itself. One that all others of its user have ended with is known by its

@@ -15,6 +15,7 @@ use crate::world::{Fresh, account, noon, open};
 on_both_engines!(
     an_ended_session_is_known_by_its_id_and_user,
     ending_all_sessions_counts_up,
+    many_ended_sessions_become_one_number,
     a_password_is_changed_once,
     a_password_is_not_changed_past_the_end_of_its_sessions,
     the_feed_is_read_in_parts_and_in_order,
@@ -53,6 +54,19 @@ async fn ending_all_sessions_counts_up(fresh: Fresh) {
     assert_eq!(fresh.store.own_account(user).await.unwrap().unwrap().generation, 2);
     let told = [1, 2].map(|generation| (user, Changed::LeastGeneration(generation)));
     assert_eq!(feed(&fresh.store, noon()).await, told);
+}
+
+async fn many_ended_sessions_become_one_number(fresh: Fresh) {
+    let user = fresh.store.open_account(&account("lily"), noon()).await.unwrap().unwrap().id;
+    fresh.store.note_token_ttl(TimeDelta::days(7)).await.unwrap();
+    for number in 0..500 {
+        fresh.store.end_session(&session(user, &number.to_string()), noon()).await.unwrap();
+    }
+    assert_eq!(feed(&fresh.store, noon()).await.len(), 500);
+    fresh.store.end_session(&session(user, "one more"), noon()).await.unwrap();
+    assert_eq!(feed(&fresh.store, noon()).await, [(user, Changed::LeastGeneration(1))]);
+    fresh.store.end_session(&session(user, "of the next generation"), noon()).await.unwrap();
+    assert_eq!(feed(&fresh.store, noon()).await.len(), 2);
 }
 
 async fn a_password_is_changed_once(fresh: Fresh) {
