@@ -149,7 +149,8 @@ impl From<MessageKind> for Kind {
     }
 }
 
-fn content(content: Option<&proto::Content>) -> Option<Content<'_>> {
+/// What is said.
+pub(crate) fn content(content: Option<&proto::Content>) -> Option<Content<'_>> {
     Some(match content?.content.as_ref()? {
         Said::Text(text) | Said::System(text) => Content::Text(Text { text }),
         Said::Image(file) | Said::File(file) => Content::Attachment(Attachment {

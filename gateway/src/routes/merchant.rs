@@ -54,7 +54,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// A merchant page as its members see it.
 #[derive(Serialize, ToSchema)]
-struct Page<'a> {
+pub(super) struct Page<'a> {
     #[serde(rename = "_id")]
     id: Id<'a>,
     /// Its creator.
@@ -98,7 +98,7 @@ impl<'a> From<&'a Merchant> for Page<'a> {
 
 /// A membership with its page.
 #[derive(Serialize, ToSchema)]
-struct JoinedPage<'a> {
+pub(super) struct JoinedPage<'a> {
     #[serde(rename = "_id")]
     id: Id<'a>,
     user: Id<'a>,
@@ -114,7 +114,7 @@ struct JoinedPage<'a> {
 
 impl<'a> JoinedPage<'a> {
     /// None where the page is missing, which a service never lets happen.
-    fn of(membership: &'a Membership) -> Option<Self> {
+    pub(super) fn of(membership: &'a Membership) -> Option<Self> {
         Some(Self {
             id: Id(&membership.id),
             user: Id(&membership.user),

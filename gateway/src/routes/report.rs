@@ -67,7 +67,7 @@ impl NewReport {
 /// What a page's creator was told of.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Report<'a> {
+pub(super) struct Report<'a> {
     #[serde(rename = "_id")]
     id: Id<'a>,
     /// The page.

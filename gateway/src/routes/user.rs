@@ -1,6 +1,7 @@
 //! Accounts: `/h5/user/*`.
 
 mod deletion;
+mod export;
 mod profile;
 mod session;
 
@@ -35,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(profile::me))
         .routes(routes!(profile::update))
         .routes(routes!(deletion::delete))
+        .routes(routes!(export::export))
 }
 
 /// An account's name and password.

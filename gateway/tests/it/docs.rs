@@ -86,6 +86,7 @@ async fn every_route_is_described_with_every_status_it_can_answer() {
         ("get /h5/admin/audit/moderation", "200 400 401 403 500 503 504"),
         ("get /h5/admin/user", "200 400 401 403 500 503 504"),
         ("get /h5/merchant/members", "200 400 401 403 404 500 503 504"),
+        ("get /h5/user/export", "200 401 429 500 503 504"),
         ("get /h5/user/me", "200 401 500 503 504"),
         ("post /h5/admin/user/disable", "200 400 401 403 404 409 413 429 500 503 504"),
         ("post /h5/admin/user/enable", "200 400 401 403 404 413 429 500 503 504"),

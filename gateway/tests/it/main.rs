@@ -7,6 +7,7 @@ mod contract;
 mod cors;
 mod docs;
 mod download;
+mod export;
 mod limits;
 mod raw;
 mod refusals;

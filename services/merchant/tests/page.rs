@@ -23,6 +23,7 @@ on_both_engines!(
     a_closed_page_is_only_read,
     members_are_listed_oldest_first_and_in_parts,
     what_was_done_is_listed_latest_first_and_in_parts,
+    ones_own_pages_are_listed_oldest_first_and_in_parts,
 );
 
 struct Fresh {
@@ -186,4 +187,23 @@ async fn what_was_done_is_listed_latest_first_and_in_parts(fresh: Fresh) {
     assert_eq!(kinds, expected);
     let all = fresh.store.deeds(None, None, 10).await.unwrap();
     assert!(all.len() == 4 && all.iter().any(|deed| deed.merchant == Some(other.id)), "{all:?}");
+}
+
+async fn ones_own_pages_are_listed_oldest_first_and_in_parts(fresh: Fresh) {
+    let owner = UserId::new();
+    let mut expected = Vec::new();
+    for _ in 0..5 {
+        expected.push(fresh.page(owner).await.id.to_string());
+        fresh.page(UserId::new()).await;
+    }
+    // All at the same moment: by their ids, then.
+    expected.sort();
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let part = fresh.store.pages_by(owner, after, 2).await.unwrap();
+        let Some(last) = part.last() else { break };
+        after = Some(TimeCursor { time: last.created_at, id: last.id });
+        listed.extend(part.iter().map(|page| page.id.to_string()));
+    }
+    assert_eq!(listed, expected);
 }

@@ -4,6 +4,7 @@ mod administration;
 mod command_line;
 mod deletion;
 mod erasure;
+mod export;
 mod profile;
 mod session;
 
@@ -17,6 +18,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         command_line::scenarios(),
         deletion::scenarios(),
         erasure::scenarios(),
+        export::scenarios(),
     ]
     .concat()
 }

@@ -10,10 +10,10 @@ use chatroom_kit::{
 use chatroom_proto::{
     conduct::v1::{
         self as proto, CreateReportRequest, CreateReportResponse, GetWordsRequest, GetWordsResponse, ListBlocksRequest,
-        ListBlocksResponse, ListModerationActionsRequest, ListModerationActionsResponse, ListReportsRequest,
-        ListReportsResponse, ModerationActionKind, ResolveReportRequest, ResolveReportResponse, SetBlockRequest,
-        SetBlockResponse, SetWordsRequest, SetWordsResponse, conduct_service_server::ConductService,
-        create_report_request::Subject,
+        ListBlocksResponse, ListModerationActionsRequest, ListModerationActionsResponse, ListOwnReportsRequest,
+        ListOwnReportsResponse, ListReportsRequest, ListReportsResponse, ModerationActionKind, ResolveReportRequest,
+        ResolveReportResponse, SetBlockRequest, SetBlockResponse, SetWordsRequest, SetWordsResponse,
+        conduct_service_server::ConductService, create_report_request::Subject,
     },
     message::v1 as message_proto,
     user::v1::{GetUserRequest, Role},
@@ -103,6 +103,22 @@ impl ConductService for Service {
             .map(|ListedReport { report, message }| encode_report(report, message.map(encode::message)))
             .collect();
         Ok(Response::new(ListReportsResponse { reports, next_page_token: next.unwrap_or_default() }))
+    }
+
+    async fn list_own_reports(
+        &self,
+        request: Request<ListOwnReportsRequest>,
+    ) -> Result<Response<ListOwnReportsResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        let ListOwnReportsRequest { page_size, page_token } = request.get_ref();
+        let limit = wire::page_size(*page_size)?;
+        let after = TimeCursor::parse(page_token)?;
+        let mut reports = self.store.reports_by(caller.id, after, limit + 1).await.map_err(Error::from)?;
+        let more = wire::cut(&mut reports, limit);
+        let next = more.then(|| reports.last()).flatten();
+        let next = next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token());
+        let reports = reports.into_iter().map(|report| encode_report(report, None)).collect();
+        Ok(Response::new(ListOwnReportsResponse { reports, next_page_token: next.unwrap_or_default() }))
     }
 
     async fn resolve_report(

@@ -94,6 +94,30 @@ impl Store {
         Ok(rows.into_iter().map(listed).collect())
     }
 
+    /// What a user has reported, oldest first: what stands after `after`, or the first ones.
+    #[tracing::instrument(level = "debug", name = "db.report.list_of_reporter", skip_all)]
+    pub async fn reports_by(
+        &self,
+        reporter: UserId,
+        after: Option<TimeCursor<ReportKind>>,
+        limit: i64,
+    ) -> Result<Vec<Report>, sqlx::Error> {
+        let (since, id) = after.map_or((DateTime::UNIX_EPOCH, String::new()), |it| (it.time, it.id.to_string()));
+        let rows: Vec<ReportRow> = on!(&self.db, read pool => {
+            sqlx::query_as(concat!(
+                "select ", report_columns!(), " from report
+                where reporter_id = $1 and (created_at, id) > ($2, $3) order by created_at, id limit $4"
+            ))
+            .bind(reporter)
+            .bind(since)
+            .bind(id)
+            .bind(limit)
+            .fetch_all(pool)
+            .await
+        })?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
     /// A report.
     #[tracing::instrument(level = "debug", name = "db.report.select", skip_all)]
     pub async fn report(&self, report: ReportId) -> Result<Option<Report>, sqlx::Error> {

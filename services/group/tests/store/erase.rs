@@ -135,4 +135,6 @@ async fn a_report_loses_its_words(fresh: Fresh) {
     reports.sort_by_key(|listed| listed.report.reporter != user);
     let reasons: Vec<_> = reports.iter().map(|listed| &*listed.report.reason).collect();
     assert_eq!(reasons, ["", "广告"]);
+    let own = fresh.store.reports_by(other, None, 10).await.unwrap();
+    assert_eq!(own.iter().map(|report| (report.reporter, &*report.reason)).collect::<Vec<_>>(), [(other, "广告")]);
 }

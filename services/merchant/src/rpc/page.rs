@@ -9,9 +9,10 @@ use chatroom_kit::{
 };
 use chatroom_proto::merchant::v1::{
     CheckNoOpenPagesRequest, CheckNoOpenPagesResponse, CloseMerchantRequest, CloseMerchantResponse,
-    LeaveMerchantRequest, LeaveMerchantResponse, ListPageDeedsRequest, ListPageDeedsResponse, ListPageMembersRequest,
-    ListPageMembersResponse, PageDeed, PageDeedKind, TransferMerchantRequest, TransferMerchantResponse,
-    UpdateMerchantRequest, UpdateMerchantResponse, page_service_server::PageService,
+    LeaveMerchantRequest, LeaveMerchantResponse, ListOwnPagesRequest, ListOwnPagesResponse, ListPageDeedsRequest,
+    ListPageDeedsResponse, ListPageMembersRequest, ListPageMembersResponse, PageDeed, PageDeedKind,
+    TransferMerchantRequest, TransferMerchantResponse, UpdateMerchantRequest, UpdateMerchantResponse,
+    page_service_server::PageService,
 };
 use tonic::{Request, Response, Status};
 
@@ -124,6 +125,23 @@ impl PageService for Service {
             deeds: deeds.into_iter().map(encode_deed).collect(),
             next_page_token,
         }))
+    }
+
+    async fn list_own_pages(
+        &self,
+        request: Request<ListOwnPagesRequest>,
+    ) -> Result<Response<ListOwnPagesResponse>, Status> {
+        let caller = self.verifier.caller(&request)?;
+        let ListOwnPagesRequest { page_size, page_token } = request.get_ref();
+        let limit = wire::page_size(*page_size)?;
+        let after = TimeCursor::parse(page_token)?;
+        let mut pages = self.store.pages_by(caller.id, after, limit + 1).await.map_err(Error::from)?;
+        let more = wire::cut(&mut pages, limit);
+        let next = more.then(|| pages.last()).flatten();
+        let next_page_token =
+            next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token()).unwrap_or_default();
+        let merchants = pages.into_iter().map(encode_merchant).collect();
+        Ok(Response::new(ListOwnPagesResponse { merchants, next_page_token }))
     }
 
     async fn check_no_open_pages(

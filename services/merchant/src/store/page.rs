@@ -2,8 +2,9 @@
 //! on still holds when it is written.
 
 use chatroom_kit::{
+    cursor::TimeCursor,
     db::Transaction,
-    ids::{MerchantId, UserId},
+    ids::{self, MerchantId, UserId},
     on,
 };
 use chrono::{DateTime, Utc};
@@ -98,6 +99,34 @@ impl Store {
         let changed = self.write(&mut transaction, &page, closed, &deed).await?;
         transaction.commit().await?;
         Ok(changed)
+    }
+
+    /// The pages whose creator a user is, oldest first: those after `after`, or the first ones.
+    #[tracing::instrument(level = "debug", name = "db.merchant.list_of_user", skip_all)]
+    pub async fn pages_by(
+        &self,
+        user: UserId,
+        after: Option<TimeCursor<ids::Merchant>>,
+        limit: i64,
+    ) -> Result<Vec<Merchant>, sqlx::Error> {
+        // Before any row: ids are hex digits, and no page was opened in 1970.
+        let (since, id) =
+            after.map_or((DateTime::UNIX_EPOCH, String::new()), |after| (after.time, after.id.to_string()));
+        let rows: Vec<MerchantRow> = on!(&self.db, read pool => {
+            sqlx::query_as(
+                concat!(
+                    "select ", merchant_columns!(), " from merchant
+                    where user_id = $1 and (created_at, id) > ($2, $3) order by created_at, id limit $4"
+                ),
+            )
+            .bind(user)
+            .bind(since)
+            .bind(id)
+            .bind(limit)
+            .fetch_all(pool)
+            .await
+        })?;
+        Ok(rows.into_iter().map(Into::into).collect())
     }
 
     /// The page, which nobody else changes until the transaction ends.

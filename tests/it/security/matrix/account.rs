@@ -71,6 +71,11 @@ pub(super) const ROWS: &[Row] = &[
         expected: |caller, _| signed_in(caller, if caller == Caller::Creator { 409 } else { 403 }),
     },
     Row {
+        route: ("GET", "/h5/user/export"),
+        ask: |scene, caller, _| get(scene, caller, "/h5/user/export"),
+        expected: |caller, _| signed_in(caller, 200),
+    },
+    Row {
         route: ("GET", "/h5/admin/user"),
         ask: |scene, caller, _| get(scene, caller, "/h5/admin/user?limit=1"),
         expected: |caller, _| administrators(caller, Target::Own),
