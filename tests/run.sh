@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test, on both shapes and both databases, on Debian or Ubuntu with a Rust toolchain. Installs what is missing
 # by apt-get, and a NATS server and Amazon's command line into target/tools; starts a PostgreSQL server of its own unless
-# CHATROOM_TEST_POSTGRES_URL names one. Ubuntu has Chromium as a snap only: there CHATROOM_TEST_CHROMIUM names one.
+# CHATROOM_TEST_POSTGRES_URL names one. Ubuntu has Chromium as a snap only: unless CHATROOM_TEST_CHROMIUM names
+# one there, what needs a browser is left out, and named at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,8 +18,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
     as_root=(); [ "$(id -u)" -eq 0 ] || as_root=(sudo)
     "${as_root[@]}" apt-get update -qq
     if [[ " ${missing[*]} " == *" chromium "* ]] && ! apt-cache show chromium >/dev/null 2>&1; then
-        echo "there is no package of Chromium here: name a browser in CHATROOM_TEST_CHROMIUM" >&2
-        exit 1
+        export CHATROOM_TEST_CHROMIUM=none
+        for package in "${!missing[@]}"; do [ "${missing[package]}" != chromium ] || unset 'missing[package]'; done
     fi
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
@@ -49,4 +50,8 @@ if [ "${#failed[@]}" -gt 0 ]; then
     printf 'failed: %s\n' "${failed[@]}" >&2
     exit 1
 fi
-echo "all tests passed"
+if [ "${CHATROOM_TEST_CHROMIUM:-}" = none ]; then
+    echo "left out: security::browser, for want of Chromium; name one in CHATROOM_TEST_CHROMIUM. All other tests passed"
+else
+    echo "all tests passed"
+fi
