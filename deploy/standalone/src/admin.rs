@@ -81,7 +81,7 @@ struct Window {
 }
 
 /// Does what the command line says. `data` is the folder of the process that is asked where no address is given.
-pub(crate) async fn run(admin: Admin, data: &DataFolder) -> anyhow::Result<()> {
+pub(crate) async fn run(admin: Admin, data: DataFolder) -> anyhow::Result<()> {
     let connection = Connection::open(admin.connection, data).await?;
     dispatch(admin.command, &connection, &Printer::new(admin.json)).await.map_err(said)
 }

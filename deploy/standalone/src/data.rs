@@ -33,7 +33,7 @@ impl Served {
 }
 
 /// A data folder.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct DataFolder {
     path: PathBuf,
 }
@@ -48,6 +48,11 @@ impl DataFolder {
             .and_then(|()| fs::canonicalize(path))
             .map(|path| Self { path })
             .with_context(|| format!("the data folder {} cannot be used", path.display()))
+    }
+
+    /// The folder at `path`, which another process uses: nothing is made in it.
+    pub(crate) fn of_another(path: &Path) -> Self {
+        Self { path: path.to_owned() }
     }
 
     /// Takes the folder for this process, until the answered file is dropped.

@@ -6,7 +6,7 @@ mod data;
 mod serve;
 mod socket;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use chatroom_kit::{clock::Clock, lifecycle};
 use config::{Command, Config};
@@ -22,14 +22,15 @@ async fn try_main(mut config: Config) -> anyhow::Result<()> {
     let Some(command) = config.command.take() else {
         return Box::pin(serve::serve(config)).await;
     };
-    let data = DataFolder::open(&config.data_dir)?;
+    let data = &config.data_dir;
     match command {
-        Command::GrantAdmin { name } => chatroom_user::grant_admin(&users(&data).await?, &name, &clock).await,
-        Command::RevokeAdmin { name } => chatroom_user::revoke_admin(&users(&data).await?, &name, &clock).await,
-        Command::Admin(admin) => admin::run(*admin, &data).await,
+        Command::GrantAdmin { name } => chatroom_user::grant_admin(&users(data).await?, &name, &clock).await,
+        Command::RevokeAdmin { name } => chatroom_user::revoke_admin(&users(data).await?, &name, &clock).await,
+        Command::Admin(admin) => admin::run(*admin, DataFolder::of_another(data)).await,
     }
 }
 
-async fn users(data: &DataFolder) -> anyhow::Result<chatroom_user::Store> {
+async fn users(data: &Path) -> anyhow::Result<chatroom_user::Store> {
+    let data = DataFolder::open(data)?;
     chatroom_user::Store::open(&data.database("user"), 1).await
 }

@@ -82,6 +82,7 @@ impl Deleted {
             time::sleep(PAUSE).await;
         }
         self.store.blank_reports(user).await?;
-        self.store.wipe().await
+        self.store.wipe().await;
+        Ok(())
     }
 }

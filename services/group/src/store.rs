@@ -69,7 +69,7 @@ impl Store {
     }
 
     /// Makes sure that what was erased is not to be found beside the database any more.
-    pub async fn wipe(&self) -> Result<(), sqlx::Error> {
-        self.db.wipe().await
+    pub async fn wipe(&self) {
+        self.db.wipe().await;
     }
 }

@@ -190,7 +190,14 @@ impl Db {
     /// Makes sure that what was deleted or overwritten is not to be found in an SQLite file's neighbours any more: the
     /// log is moved into the file and cut, and the samples that the planner keeps of indexed values are dropped. A reader
     /// that is busy for long keeps the log from being cut this time. On PostgreSQL that is vacuum's, and nothing is done.
-    pub async fn wipe(&self) -> Result<(), sqlx::Error> {
+    /// A failure is logged only: what was committed before stays so.
+    pub async fn wipe(&self) {
+        if let Err(error) = self.try_wipe().await {
+            tracing::warn!(%error, "what was deleted is not wiped out yet");
+        }
+    }
+
+    async fn try_wipe(&self) -> Result<(), sqlx::Error> {
         let Self::Sqlite { write, .. } = self else {
             return Ok(());
         };

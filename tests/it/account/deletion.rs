@@ -97,11 +97,11 @@ async fn others_see_a_deleted_user(world: World) {
     let mut socket = connect(&world, &room.owner).await;
 
     delete(&user, "keep").await;
-    let message = room.history(&room.owner, "").await["messages"][0].take();
-    assert_eq!(words(&message), "我还在", "what they have said stays");
     let deleted =
         json!({"_id": user.id, "username": DELETED_NAME, "nickname": DELETED_NAME, "avatar": "", "deleted": true});
-    assert_eq!(message["user"], deleted);
+    let last = async || room.history(&room.owner, "").await["messages"][0].take();
+    until("a deleted user is shown", async || last().await["user"] == deleted).await;
+    assert_eq!(words(&last().await), "我还在", "what they have said stays");
     let left = socket.event().await;
     assert_eq!((&left["kind"], &left["user"]), (&json!("left"), &deleted));
     assert_eq!(members(&room, &room.owner).await, [(room.owner.id.clone(), 2)]);

@@ -52,9 +52,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(config: ConnectionConfig, data: &DataFolder) -> anyhow::Result<Self> {
+    pub(super) async fn open(config: ConnectionConfig, data: DataFolder) -> anyhow::Result<Self> {
         let tls = Tls::open(&config.tls, CancellationToken::new()).await?;
-        Ok(Self { config, tls, data: data.clone() })
+        Ok(Self { config, tls, data })
     }
 
     pub(super) async fn users(&self) -> anyhow::Result<Way> {

@@ -114,7 +114,15 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+    text.chars().map(|character| if is_obeyed(character) { ' ' } else { character }).collect()
+}
+
+/// Whether a terminal does something in place of showing a character: control characters, and those that turn the
+/// direction of writing (Unicode Standard Annex 9).
+fn is_obeyed(character: char) -> bool {
+    let turns =
+        matches!(character, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || character.is_control()
 }
 
 #[cfg(test)]
@@ -124,10 +132,11 @@ mod tests {
     use super::*;
 
     fn answer() -> FindAccountsResponse {
-        let user =
-            User {
-                username: "小蓝\u{1b}[2J".to_owned(), id: "64e2e53561a25a30db767a40".to_owned(), ..User::default()
-            };
+        let user = User {
+            username: "小蓝\u{1b}[2J\u{202e}".to_owned(),
+            id: "64e2e53561a25a30db767a40".to_owned(),
+            ..User::default()
+        };
         FindAccountsResponse {
             accounts: vec![Account { user: Some(user), disable_time: None }],
             next_page_token: "64e2e53561a25a30db767a40".to_owned(),

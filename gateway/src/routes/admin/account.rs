@@ -72,7 +72,7 @@ pub(super) struct Window {
     #[param(minimum = 1, maximum = 200)]
     limit: Option<i32>,
     /// The `after` of the answer that this one goes on from.
-    #[param(pattern = "^[0-9a-f]{24}$")]
+    #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 200)]
     after: Option<String>,
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Window {
 pub(super) struct Accounts<'a> {
     users: Vec<AccountForAdministrators<'a>>,
     /// What to ask for with `after` to go on; null where there are no more.
-    #[schema(pattern = "^[0-9a-f]{24}$")]
+    #[schema(pattern = "^[A-Za-z0-9_-]+$")]
     after: Option<&'a str>,
 }
 

@@ -36,8 +36,9 @@ impl Store {
         let files = attached(said)?;
         let places = json(&said.iter().map(|said| said.seq).collect::<Vec<_>>())?;
         let mut transaction = self.db.begin().await?;
-        upload::discard_all(&mut transaction, group, &files, now).await?;
+        // In the order in which a message is recalled, so that neither waits for the other.
         blank(&mut transaction, group, &places).await?;
+        upload::discard_all(&mut transaction, group, &files, now).await?;
         Ok(transaction)
     }
 }
@@ -57,7 +58,8 @@ async fn blank(transaction: &mut Transaction, group: GroupId, places: &str) -> R
             .execute(&mut *connection)
             .await?;
             sqlx::query(
-                "update message set body = null where group_id = $1 and seq in (select value from json_each($2))",
+                "update message set body = null
+                where group_id = $1 and seq in (select value from json_each($2)) and body is not null",
             )
             .bind(group)
             .bind(places)
@@ -67,7 +69,7 @@ async fn blank(transaction: &mut Transaction, group: GroupId, places: &str) -> R
         }
         Transaction::Postgres(connection) => sqlx::query(
             "update message set body = null, terms = null
-            where group_id = $1 and seq in (select json_array_elements_text($2::json)::bigint)",
+            where group_id = $1 and seq in (select json_array_elements_text($2::json)::bigint) and body is not null",
         )
         .bind(group)
         .bind(places)

@@ -38,7 +38,11 @@ create table name_salt (
 );
 insert into name_salt (id, salt) values (1, sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
 
--- The planner keeps samples of columns' values apart from their rows, where a deleted name would stay.
+-- The planner keeps samples of columns' values apart from their rows, where a deleted name would stay: none are taken from
+-- now on, and giving a column its own type drops those that were.
+alter table account alter column username type text;
+alter table account alter column username_key type text;
+alter table account alter column nickname type text;
 alter table account alter column username set statistics 0;
 alter table account alter column username_key set statistics 0;
 alter table account alter column nickname set statistics 0;

@@ -1,6 +1,12 @@
 //! What administrators do to accounts, over gRPC.
 
-use chatroom_kit::{cursor::TimeCursor, ids::UserId, wire};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chatroom_kit::{
+    cursor::TimeCursor,
+    error::{Invalid, Problem},
+    ids::UserId,
+    wire,
+};
 use chatroom_proto::user::v1::{
     DisableAccountRequest, DisableAccountResponse, EnableAccountRequest, EnableAccountResponse, EndSessionsRequest,
     EndSessionsResponse, FindAccountsRequest, FindAccountsResponse, ListDeedsRequest, ListDeedsResponse,
@@ -10,6 +16,13 @@ use tonic::{Request, Response, Status};
 
 use super::{Service, encode};
 use crate::{domain::Username, error::Error};
+
+/// The key of the name that a list has reached: a place that stays one when its account is deleted.
+fn parse_place(token: &str) -> Result<String, Invalid> {
+    let name = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let name = name.and_then(|name| Username::parse(&name).ok());
+    Ok(name.ok_or(Invalid::new("page_token", Problem::Malformed))?.key().to_owned())
+}
 
 #[tonic::async_trait]
 impl AdminService for Service {
@@ -21,10 +34,10 @@ impl AdminService for Service {
         let FindAccountsRequest { username_prefix, page_size, page_token } = request.into_inner();
         let prefix = Username::parse_prefix(&username_prefix)?;
         let limit = wire::page_size(page_size)?;
-        let after = (!page_token.is_empty()).then(|| UserId::parse("page_token", &page_token)).transpose()?;
-        let mut accounts = self.store.find_accounts(&prefix, after, limit + 1).await.map_err(Error::from)?;
+        let after = (!page_token.is_empty()).then(|| parse_place(&page_token)).transpose()?;
+        let mut accounts = self.store.find_accounts(&prefix, after.as_deref(), limit + 1).await.map_err(Error::from)?;
         let more = wire::cut(&mut accounts, limit);
-        let last = accounts.last().filter(|_| more).map(|account| account.user.id.to_string());
+        let last = accounts.last().filter(|_| more).map(|account| URL_SAFE_NO_PAD.encode(&account.user.username));
         Ok(Response::new(FindAccountsResponse {
             accounts: accounts.into_iter().map(encode::account).collect(),
             next_page_token: last.unwrap_or_default(),

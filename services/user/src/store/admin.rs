@@ -99,13 +99,13 @@ impl Store {
         self.own_account(user).await
     }
 
-    /// The accounts whose names' keys begin with `prefix`, in the order of the keys: those after the account `after`,
-    /// or the first ones.
+    /// The accounts whose names' keys begin with `prefix`, in the order of the keys: those after the key `after`, or the
+    /// first ones, each with its key.
     #[tracing::instrument(level = "debug", name = "db.account.find", skip_all, err(level = "debug"))]
     pub async fn find_accounts(
         &self,
         prefix: &str,
-        after: Option<UserId>,
+        after: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Account>, sqlx::Error> {
         let statement = self.db.sql(
@@ -114,7 +114,7 @@ impl Store {
                 account_columns!(),
                 " from account
                 where username_key >= $1 and username_key < $2 and deleted_at is null
-                    and ($3 is null or username_key > (select username_key from account where id = $3))
+                    and ($3 is null or username_key > $3)
                 order by username_key limit $4"
             ),
             // Byte by byte, as the index has it: in a language's own order what begins alike need not stand together.
@@ -123,15 +123,16 @@ impl Store {
                 account_columns!(),
                 " from account
                 where username_key collate \"C\" >= $1 and username_key collate \"C\" < $2 and deleted_at is null
-                    and ($3 is null
-                        or username_key collate \"C\" > (select username_key from account where id = $3))
+                    and ($3 is null or username_key collate \"C\" > $3)
                 order by username_key collate \"C\" limit $4"
             ),
         );
+        // What was listed before is not read again.
+        let begin = after.filter(|after| *after > prefix).unwrap_or(prefix);
         // Behind every name that begins so: it is no character that a name can have.
         let end = format!("{prefix}{}", char::MAX);
         let rows: Vec<AccountRow> = on!(&self.db, read pool => {
-            sqlx::query_as(statement).bind(prefix).bind(&end).bind(after).bind(limit).fetch_all(pool).await
+            sqlx::query_as(statement).bind(begin).bind(&end).bind(after).bind(limit).fetch_all(pool).await
         })?;
         rows.into_iter().map(Account::try_from).collect()
     }

@@ -44,7 +44,7 @@ impl Store {
         self.next_generation(&mut transaction, user, now).await?;
         self.add_change(&mut transaction, user, Change::Profile, now).await?;
         transaction.commit().await?;
-        self.db.wipe().await?;
+        self.db.wipe().await;
         Ok(true)
     }
 
@@ -114,7 +114,8 @@ impl Store {
                 .map(drop)
         })?;
         // Again, since a reader may have been in the way when the account was emptied.
-        self.db.wipe().await
+        self.db.wipe().await;
+        Ok(())
     }
 }
 

@@ -35,7 +35,6 @@ impl Store {
             self.add_change(&mut transaction, session.user, Change::SessionEnded(&session.id), now).await?;
         } else {
             self.next_generation(&mut transaction, session.user, now).await?;
-            self.forget_sessions(&mut transaction, session.user).await?;
         }
         transaction.commit().await
     }
@@ -50,7 +49,7 @@ impl Store {
         })
     }
 
-    /// Tells no more of a user's sessions, whose generation has ended.
+    /// Tells no more of the ended sessions of a user, whose generation has ended with them.
     async fn forget_sessions(&self, transaction: &mut Transaction, user: UserId) -> Result<(), sqlx::Error> {
         on!(transaction, within connection => {
             sqlx::query("delete from account_change where user_id = $1 and session_id is not null")
@@ -112,6 +111,7 @@ impl Store {
         let Some(account) = row.map(Account::try_from).transpose()? else {
             return Ok(None);
         };
+        self.forget_sessions(&mut transaction, account.user.id).await?;
         self.add_change(&mut transaction, account.user.id, Change::LeastGeneration(account.generation), now).await?;
         transaction.commit().await?;
         Ok(Some(account))
@@ -133,6 +133,7 @@ impl Store {
         let Some(generation) = generation else {
             return Ok(false);
         };
+        self.forget_sessions(transaction, user).await?;
         self.add_change(transaction, user, Change::LeastGeneration(generation), now).await?;
         Ok(true)
     }

@@ -153,13 +153,13 @@ async fn accounts_are_found_by_the_beginning_of_their_names(fresh: Fresh) {
     for name in ["lily", "Lilian", "rose", "lil%"] {
         fresh.store.open_account(&account(name), noon()).await.unwrap().unwrap();
     }
-    let names = async |prefix: &str, after| {
+    let names = async |prefix: &str, after: Option<&str>| {
         let found = fresh.store.find_accounts(prefix, after, 2).await.unwrap();
-        let last = found.last().map(|account| account.user.id);
+        let last = found.last().map(|account| account.user.username.to_lowercase());
         (found.into_iter().map(|account| account.user.username).collect::<Vec<_>>(), last)
     };
     let (first, last) = names("lil", None).await;
-    let (second, _) = names("lil", last).await;
+    let (second, _) = names("lil", last.as_deref()).await;
     let mut all = [first, second].concat();
     all.sort();
     assert_eq!(all, ["Lilian", "lil%", "lily"]);
