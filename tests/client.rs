@@ -53,6 +53,12 @@ impl Client {
         Self { http: http(Some(address)), ..self.clone() }
     }
 
+    /// The same client at another server.
+    #[must_use]
+    pub fn on(&self, base: impl Into<String>) -> Self {
+        Self { base: base.into(), ..self.clone() }
+    }
+
     /// The same client with a token.
     #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {

@@ -1,9 +1,12 @@
 //! A running chatroom, in either shape, made of real processes on ports of their own. Owns the processes, their keys,
 //! their databases and their storage; all of it goes when the cluster is dropped.
 
+mod builder;
+mod part;
+mod start;
+
 use std::{
     collections::BTreeMap,
-    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -11,152 +14,21 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    nats::{self, Nats},
-    postgres,
+    nats::Nats,
     process::{self, Environment, Process},
+    proxy::Proxy,
     store::Store,
 };
 
-/// How the product is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shape {
-    /// One process on SQLite files and embedded storage.
-    Standalone,
-    /// A process per service, PostgreSQL, storage over the network.
-    Distributed,
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Standalone => "standalone",
-            Self::Distributed => "distributed",
-        })
-    }
-}
-
-/// One process of a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// Everything in one process.
-    Standalone,
-    /// The user service.
-    User,
-    /// The merchant service.
-    Merchant,
-    /// The group service.
-    Group,
-    /// The file service.
-    File,
-    /// The gateway.
-    Gateway,
-}
-
-impl Part {
-    /// The name of its binary.
-    pub fn binary(self) -> &'static str {
-        match self {
-            Self::Standalone => "chatroom",
-            Self::User => "chatroom-user",
-            Self::Merchant => "chatroom-merchant",
-            Self::Group => "chatroom-group",
-            Self::File => "chatroom-file",
-            Self::Gateway => "chatroom-gateway",
-        }
-    }
-
-    /// Its name among the services, by which its certificates are kept.
-    pub fn name(self) -> &'static str {
-        self.binary().trim_start_matches("chatroom-")
-    }
-
-    /// What it calls itself where it calls in its own name, where it does.
-    fn service_name(self) -> Option<&'static str> {
-        match self {
-            Self::Gateway => Some("gateway"),
-            Self::Merchant => Some("merchant"),
-            Self::Group => Some("group"),
-            Self::File => Some("file"),
-            Self::Standalone | Self::User => None,
-        }
-    }
-
-    /// The setting by which others find it, where they do.
-    fn url_setting(self) -> Option<&'static str> {
-        match self {
-            Self::User => Some("CHATROOM_USER_URL"),
-            Self::Merchant => Some("CHATROOM_MERCHANT_URL"),
-            Self::Group => Some("CHATROOM_GROUP_URL"),
-            Self::File => Some("CHATROOM_FILE_URL"),
-            Self::Standalone | Self::Gateway => None,
-        }
-    }
-}
-
-/// The parts of a distributed cluster, each after those it asks.
-const DISTRIBUTED: [Part; 5] = [Part::User, Part::Merchant, Part::File, Part::Group, Part::Gateway];
-
-/// A cluster that is about to be started.
-#[derive(Debug)]
-pub struct Builder {
-    shape: Shape,
-    settings: Environment,
-    certificates: Option<PathBuf>,
-    announced: Vec<&'static str>,
-}
-
-impl Builder {
-    /// Gives every process the setting `name`.
-    #[must_use]
-    pub fn set(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.settings.insert(name, value.into());
-        self
-    }
-
-    /// Lets the services prove themselves to each other by the certificates in `folder`, laid out as
-    /// `deploy/k8s/new-certificates.sh` does it: `<service>/tls.crt`, `tls.key` and `ca.crt`.
-    #[must_use]
-    pub fn certificates(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.certificates = Some(folder.into());
-        self
-    }
-
-    /// Says that lines with `text` at level ERROR are part of the test. Any other fails it.
-    #[must_use]
-    pub fn announce(mut self, text: &'static str) -> Self {
-        self.announced.push(text);
-        self
-    }
-
-    /// Starts the cluster and waits until it serves.
-    pub async fn start(self) -> Cluster {
-        let place = tempfile::tempdir().expect("a folder can be made");
-        let mut cluster = Cluster {
-            shape: self.shape,
-            parts: BTreeMap::new(),
-            settings: self.settings,
-            certificates: self.certificates,
-            own: BTreeMap::new(),
-            announced: self.announced,
-            ended: Vec::new(),
-            store: None,
-            nats: None,
-            place,
-        };
-        match self.shape {
-            Shape::Standalone => cluster.start_standalone(),
-            Shape::Distributed => cluster.start_distributed().await,
-        }
-        cluster
-    }
-}
+pub use builder::Builder;
+pub use part::{DISTRIBUTED, Dependency, Part, Replica, Shape};
 
 /// A running chatroom. Dropping it kills its processes, and fails the test where one of them panicked or logged an
 /// error that was not announced.
 #[derive(Debug)]
 pub struct Cluster {
     shape: Shape,
-    parts: BTreeMap<Part, Running>,
+    parts: BTreeMap<Replica, Running>,
     /// What every part is given.
     settings: Environment,
     /// Where the certificates of the services are, where they have some.
@@ -168,6 +40,9 @@ pub struct Cluster {
     ended: Vec<(&'static str, Vec<String>)>,
     store: Option<Store>,
     nats: Option<Nats>,
+    replicas: usize,
+    /// What stands before each dependency, where a test asked for it.
+    proxies: Option<BTreeMap<Dependency, Vec<Proxy>>>,
     place: TempDir,
 }
 
@@ -181,98 +56,12 @@ struct Running {
 impl Cluster {
     /// A cluster of this shape with every setting at its default, on ports that are free.
     pub fn builder(shape: Shape) -> Builder {
-        Builder { shape, settings: Environment::new(), certificates: None, announced: Vec::new() }
+        Builder::new(shape)
     }
 
     /// Starts a cluster of this shape with every setting at its default.
     pub async fn start(shape: Shape) -> Self {
         Self::builder(shape).start().await
-    }
-
-    fn start_standalone(&mut self) {
-        let data = self.place.path().join("data").display().to_string();
-        self.own.insert(Part::Standalone, Environment::from([("CHATROOM_DATA_DIR", data)]));
-        self.launch(Part::Standalone);
-    }
-
-    async fn start_distributed(&mut self) {
-        let keys = self.place.path().join("keys");
-        let folder = keys.display().to_string();
-        let mut add_services = vec!["add-service", "--dir", folder.as_str()];
-        for service in DISTRIBUTED.into_iter().filter_map(Part::service_name) {
-            add_services.push(service);
-        }
-        for command in [&["keygen", "--out", &folder][..], &add_services] {
-            let made = process::run(Part::User.binary(), command, &Environment::new());
-            assert!(made.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&made.stderr));
-        }
-        self.set("CHATROOM_JWKS_FILE", keys.join("jwks.json").display().to_string());
-        let nats = Nats::start();
-        let store = Store::start(&self.place.path().join("objects")).await;
-        // The user service, which is there first, asks the file service, which asks it.
-        let files = nats::free_address();
-        self.set("CHATROOM_FILE_URL", self.service_url(files));
-        self.parts.insert(Part::File, Running { address: files, process: None });
-        for part in DISTRIBUTED {
-            let mut own = Environment::new();
-            if matches!(part, Part::User | Part::Merchant | Part::Group) {
-                own.insert("CHATROOM_DATABASE_URL", postgres::fresh_database().await);
-            }
-            if part == Part::User {
-                own.insert("CHATROOM_JWT_SIGNING_KEY_FILE", self.signing_key().display().to_string());
-                own.insert("CHATROOM_SERVICE_SECRETS_FILE", keys.join("services").display().to_string());
-            }
-            if let Some(service) = part.service_name() {
-                let secret = keys.join(format!("{service}.secret"));
-                own.insert("CHATROOM_SERVICE_SECRET_FILE", secret.display().to_string());
-            }
-            if let Some(user) = part.service_name() {
-                own.insert("CHATROOM_NATS_URL", nats.url(user));
-            }
-            if part == Part::File {
-                own.extend(store.environment().clone());
-            }
-            own.extend(self.certificates_of(part));
-            self.own.insert(part, own);
-            self.launch(part);
-        }
-        self.store = Some(store);
-        self.nats = Some(nats);
-    }
-
-    /// Where the other services find one that listens on `address`.
-    fn service_url(&self, address: SocketAddr) -> String {
-        let scheme = if self.certificates.is_some() { "https" } else { "http" };
-        format!("{scheme}://{address}")
-    }
-
-    fn certificates_of(&self, part: Part) -> Environment {
-        let Some(folder) = self.certificates.as_ref().map(|folder| folder.join(part.name())) else {
-            return Environment::new();
-        };
-        let file = |name: &str| folder.join(name).display().to_string();
-        Environment::from([
-            ("CHATROOM_TLS_CERT_FILE", file("tls.crt")),
-            ("CHATROOM_TLS_KEY_FILE", file("tls.key")),
-            ("CHATROOM_TLS_CA_FILE", file("ca.crt")),
-        ])
-    }
-
-    fn set(&mut self, name: &'static str, value: String) {
-        self.settings.insert(name, value);
-    }
-
-    /// Starts a part for the first time, or again on the address it had.
-    fn launch(&mut self, part: Part) {
-        let address = self.parts.get(&part).map_or_else(|| "127.0.0.1:0".to_owned(), |part| part.address.to_string());
-        let mut environment = self.environment(part);
-        environment.insert("CHATROOM_LISTEN", address);
-        let process = Process::start(part.binary(), &environment);
-        let address = process.address();
-        if let Some(setting) = part.url_setting() {
-            self.set(setting, self.service_url(address));
-        }
-        self.parts.insert(part, Running { address, process: Some(process) });
     }
 
     /// The settings of a part, but for the address it listens on.
@@ -319,14 +108,19 @@ impl Cluster {
         }
     }
 
-    /// The address a part listens on.
-    pub fn address_of(&self, part: Part) -> SocketAddr {
-        self.parts[&part].address
+    /// The address a process listens on, itself, whatever stands before it.
+    pub fn address_of(&self, replica: impl Into<Replica>) -> SocketAddr {
+        self.parts[&replica.into()].address
+    }
+
+    /// Where clients find each gateway of a distributed cluster: `http://127.0.0.1:<port>`.
+    pub fn gateways(&self) -> Vec<String> {
+        (0..self.replicas).map(|number| format!("http://{}", self.address_of(Replica(Part::Gateway, number)))).collect()
     }
 
     /// A part's process.
-    pub fn process(&self, part: Part) -> &Process {
-        self.parts[&part].process.as_ref().expect("the part is running")
+    pub fn process(&self, replica: impl Into<Replica>) -> &Process {
+        self.parts[&replica.into()].process.as_ref().expect("the part is running")
     }
 
     /// Every process that runs.
@@ -334,21 +128,27 @@ impl Cluster {
         self.parts.values().filter_map(|part| part.process.as_ref())
     }
 
+    /// What stands before a dependency of a cluster that was started with proxies; nothing elsewhere.
+    pub fn proxies(&self, dependency: Dependency) -> &[Proxy] {
+        self.proxies.as_ref().and_then(|proxies| proxies.get(&dependency)).map_or(&[], Vec::as_slice)
+    }
+
     /// Kills a part at once, as a crash would.
-    pub fn kill(&mut self, part: Part) {
-        self.take(part).kill();
+    pub fn kill(&mut self, replica: impl Into<Replica>) {
+        self.take(replica).kill();
     }
 
     /// Takes a part's process out of the cluster, which forgets it. [`Self::restart`] puts a new one in its place.
-    pub fn take(&mut self, part: Part) -> Process {
-        let process = self.parts.get_mut(&part).and_then(|part| part.process.take()).expect("the part is running");
+    pub fn take(&mut self, replica: impl Into<Replica>) -> Process {
+        let running = self.parts.get_mut(&replica.into());
+        let process = running.and_then(|running| running.process.take()).expect("the part is running");
         self.ended.push((process.name(), process.lines()));
         process
     }
 
     /// Starts a part that was killed or taken, on the address it had.
-    pub fn restart(&mut self, part: Part) {
-        self.launch(part);
+    pub fn restart(&mut self, replica: impl Into<Replica>) {
+        self.launch(replica.into());
     }
 
     /// The bus between the processes of a distributed cluster.
@@ -365,8 +165,13 @@ impl Cluster {
     pub fn signing_key(&self) -> PathBuf {
         match self.shape {
             Shape::Standalone => self.data_dir().join("signing-key.pem"),
-            Shape::Distributed => self.place.path().join("keys/signing-key.pem"),
+            Shape::Distributed => self.keys().join("signing-key.pem"),
         }
+    }
+
+    /// The folder with the keys and secrets of a distributed cluster.
+    pub fn keys(&self) -> PathBuf {
+        self.place.path().join("keys")
     }
 
     /// The folder below which uploaded objects lie; none where the storage is on another machine.
@@ -400,6 +205,15 @@ impl Cluster {
             .filter(|(_, line)| fault(line) && !announced(line))
             .map(|(name, line)| format!("{name}: {line}"))
             .collect()
+    }
+}
+impl Cluster {
+    /// Ends it, and answers its [`Self::faults`], which do not fail the test then.
+    pub fn end(mut self) -> Vec<String> {
+        let faults = self.faults();
+        self.parts.clear();
+        self.ended.clear();
+        faults
     }
 }
 

@@ -29,9 +29,9 @@ impl Nats {
         nats
     }
 
-    /// Where `user` finds it: `group` or `gateway`.
-    pub fn url(&self, user: &str) -> String {
-        format!("nats://{user}:{user}@{}", self.address)
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Kills it at once.
@@ -59,6 +59,11 @@ impl Nats {
     fn lines(&self) -> Vec<String> {
         self.process.as_ref().map(Process::lines).unwrap_or_default()
     }
+}
+
+/// The address of a server at `address` as it is given to `user`: `group` or `gateway`.
+pub(crate) fn url(user: &str, address: SocketAddr) -> String {
+    format!("nats://{user}:{user}@{address}")
 }
 
 /// An address that nobody listens on, for a process that others know before it is there.

@@ -1,10 +1,14 @@
 //! PostgreSQL for tests: a fresh database for everyone who asks, on the server that
-//! `CHATROOM_TEST_POSTGRES_URL` names. Starts no server and drops no database: `tests/run.sh` does the one, and throws
-//! the whole server away.
+//! `CHATROOM_TEST_POSTGRES_URL` names, or on a [`Server`] of a test's own that may be killed. Drops no database: whoever
+//! started a server throws all of it away.
 
-use std::env;
+mod server;
+
+use std::{env, net::SocketAddr};
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+
+pub use server::Server;
 
 /// The variable that names the server, by the URL of a database whose user may create others.
 pub const VARIABLE: &str = "CHATROOM_TEST_POSTGRES_URL";
@@ -15,11 +19,21 @@ pub fn server_url() -> String {
         .unwrap_or_else(|_| panic!("{VARIABLE} names no PostgreSQL server: run tests/run.sh, which starts one"))
 }
 
+/// The address of the server that a URL names.
+pub(crate) fn address(url: &str) -> SocketAddr {
+    let place = url.rsplit(['/', '@']).nth(1).expect("the URL of a PostgreSQL server names a place and a database");
+    place.parse().expect("a PostgreSQL server for tests is named by its address and port")
+}
+
 /// The URL of a new, empty database.
 pub async fn fresh_database() -> String {
-    let server = server_url();
+    fresh_database_on(&server_url()).await
+}
+
+/// The URL of a new, empty database on the server at `server`.
+pub async fn fresh_database_on(server: &str) -> String {
     let name = format!("chatroom_{:016x}", rand::random::<u64>());
-    let mut connection = PgConnection::connect(&server).await.expect("the PostgreSQL server answers");
+    let mut connection = PgConnection::connect(server).await.expect("the PostgreSQL server answers");
     connection.execute(AssertSqlSafe(format!("create database {name}"))).await.expect("a database can be created");
     let (base, _) = server.rsplit_once('/').expect("the address of a PostgreSQL server ends in a database");
     format!("{base}/{name}")

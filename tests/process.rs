@@ -168,6 +168,21 @@ impl Process {
         self.log.lock().lines.clone()
     }
 
+    /// Whether it has not ended.
+    pub fn runs(&self) -> bool {
+        !self.log.lock().ended
+    }
+
+    /// Stops it in the middle of whatever it does, as a machine that hangs would; [`Self::thaw`] lets it go on.
+    pub fn freeze(&self) {
+        rustix::process::kill_process(self.pid(), Signal::STOP).expect("the process is there");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        rustix::process::kill_process(self.pid(), Signal::CONT).expect("the process is there");
+    }
+
     /// Asks it to stop.
     pub fn terminate(&self) {
         rustix::process::kill_process(self.pid(), Signal::TERM).expect("the process is there");

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     env, fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -25,6 +26,7 @@ const SECRET_KEY: &str = "test-secret-key";
 #[derive(Debug)]
 pub struct Store {
     environment: Environment,
+    address: Option<SocketAddr>,
     /// Where the server of this process keeps its files.
     folder: Option<PathBuf>,
     server: Option<JoinHandle<()>>,
@@ -48,19 +50,21 @@ impl Store {
             companion("CHATROOM_TEST_S3_ACCESS_KEY", ACCESS_KEY),
             companion("CHATROOM_TEST_S3_SECRET_KEY", SECRET_KEY),
         );
-        Self { environment, folder: None, server: None }
+        Self { environment, address: None, folder: None, server: None }
     }
 
     async fn own(folder: &Path) -> Self {
         fs::create_dir_all(folder.join(BUCKET)).expect("a folder can be made");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let endpoint = format!("http://{}", listener.local_addr().expect("a bound listener has an address"));
+        let address = listener.local_addr().expect("a bound listener has an address");
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder).expect("a folder can be served"));
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = service.build();
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let service = service.clone();
+                // Where that fails, answers come later.
+                let _ = stream.set_nodelay(true);
                 tokio::spawn(async move {
                     // A client that goes away is no concern of a test's storage.
                     let _ =
@@ -69,18 +73,30 @@ impl Store {
             }
         });
         let environment = environment(
-            endpoint,
+            format!("http://{address}"),
             BUCKET.to_owned(),
             "us-east-1".to_owned(),
             ACCESS_KEY.to_owned(),
             SECRET_KEY.to_owned(),
         );
-        Self { environment, folder: Some(folder.to_owned()), server: Some(server) }
+        Self { environment, address: Some(address), folder: Some(folder.to_owned()), server: Some(server) }
     }
 
     /// The settings that lead a file service here.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// The address that the server of this process listens on.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// The settings that lead a file service here by way of `address`.
+    pub fn environment_at(&self, address: SocketAddr) -> Environment {
+        let mut environment = self.environment.clone();
+        environment.insert("CHATROOM_S3_ENDPOINT", format!("http://{address}"));
+        environment
     }
 
     /// Where the server keeps its files, if that is a folder of this machine.

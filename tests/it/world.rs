@@ -1,19 +1,15 @@
 //! What a scenario finds: a cluster, and people in it. Owns the ways to get users, pages and files that many scenarios
 //! need; what only one needs stays with it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::Arc;
 
 use chatroom_tests::{Client, Cluster, Shape, cluster::Builder};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-/// In every password: no log may ever hold it.
-pub(crate) const SECRET: &str = "Seifenkiste";
-/// The icon in most examples.
-pub(crate) const ICON: &str = "https://img.example/59024.jpg";
+pub(crate) use chatroom_tests::people::{
+    ICON, SECRET, User, fresh_name, fresh_password, page_request, picture, sign_in,
+};
 
 /// A cluster of the settings that the shared ones have: whoever sits on loopback may say for whom it speaks, so that
 /// each scenario's clients have addresses of their own.
@@ -32,19 +28,6 @@ pub(crate) fn faults(cluster: &Cluster) -> Vec<String> {
 pub(crate) struct World {
     /// The product.
     pub(crate) cluster: Arc<Cluster>,
-}
-
-/// Somebody with an account, signed in.
-#[derive(Clone)]
-pub(crate) struct User {
-    /// Their client, with their token.
-    pub(crate) client: Client,
-    /// Their id.
-    pub(crate) id: String,
-    /// Their name.
-    pub(crate) name: String,
-    /// Their password.
-    pub(crate) password: String,
 }
 
 impl World {
@@ -101,55 +84,8 @@ impl World {
     }
 }
 
-/// Signs somebody in.
-pub(crate) async fn sign_in(client: &Client, name: &str, password: &str) -> User {
-    let data = client.login(name, password).await.ok().data();
-    let token = data["token"].as_str().expect("a token is text");
-    User {
-        client: client.with_token(token),
-        id: data["_id"].as_str().expect("an id is text").to_owned(),
-        name: name.to_owned(),
-        password: password.to_owned(),
-    }
-}
-
-/// The body that creates a page served by the user `customer`.
-pub(crate) fn page_request(customer: &str) -> Value {
-    json!({"activationCode": "asdasad", "name": "小蓝的商页", "icon": ICON, "customer": customer})
-}
-
-/// A name that nobody has.
-pub(crate) fn fresh_name(what: &str) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{what}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-/// A password that nobody has.
-pub(crate) fn fresh_password() -> String {
-    fresh_name(SECRET)
-}
-
 /// A well-formed id of nothing.
 pub(crate) const NOBODY: &str = "0123456789abcdef01234567";
-
-/// A file of `size` bytes that begins as a PNG picture does.
-pub(crate) fn picture(size: usize) -> Vec<u8> {
-    const START: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0";
-    // A prime: no two pieces of a chunk's or a part's size are alike, so that one in the wrong place shows.
-    const PATTERN: usize = 65_521;
-    let mut byte = 1_u8;
-    let pattern = std::iter::repeat_with(|| {
-        byte = byte.wrapping_mul(5).wrapping_add(113);
-        byte
-    });
-    let pattern =
-        pattern.enumerate().map(|(index, byte)| byte ^ index.to_le_bytes()[1]).take(PATTERN).collect::<Vec<_>>();
-    let mut bytes = START.to_vec();
-    while bytes.len() < size {
-        bytes.extend_from_slice(&pattern[..pattern.len().min(size - bytes.len())]);
-    }
-    bytes
-}
 
 /// A ZIP archive of one empty file.
 pub(crate) fn archive() -> Vec<u8> {
