@@ -293,7 +293,7 @@ async fn an_upload_under_way_is_not_held_to_the_budget_of_others() {
             Ok(UploadFileResponse { file: Some(file) })
         },
     );
-    let link = Link::Local(chatroom_kit::rpc::surround(services.routes()));
+    let link = Link::Local(chatroom_kit::rpc::surround(services.routes(), None));
     let world = World::on(link, &[], Patience { stall: SHORT, budget: SHORT, ..patience() }).await;
     let part = "--b\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\n";
     let chunk = "x".repeat(20 << 10);

@@ -23,5 +23,5 @@ pub use store::{Download, Objects, Recalled, RequestKey, StoreError, Upload};
 pub fn routes(objects: Objects, verifier: Verifier, clock: Clock, settings: &config::Settings) -> Routes {
     let service = rpc::Service::new(objects, verifier, clock, settings);
     let server = FileServiceServer::new(service).max_decoding_message_size(rpc::MESSAGE_MAX);
-    chatroom_kit::rpc::surround(Routes::new(server))
+    chatroom_kit::rpc::surround(Routes::new(server), None)
 }

@@ -79,6 +79,7 @@ pub fn start(
     let announcer = Announcer::new(bus, [stored.clone(), recalled.clone()]);
     let deleted = Deleted::new(store.clone(), &links, announcer.clone(), clock.clone());
     tokio::spawn(deletions::follow(deleted, links.user.clone(), links.tokens.clone(), stop.clone()));
+    let database = store.pulse();
     let service = rpc::Service::new(store, links, announcer, verifier, clock, settings);
     tokio::spawn(deliverer.run(stored, stop.clone()));
     tokio::spawn(expirer.run(stop.clone()));
@@ -88,5 +89,5 @@ pub fn start(
         .add_service(WebhookServiceServer::new(service.clone()))
         .add_service(ConductServiceServer::new(service.clone()).max_decoding_message_size(MESSAGE_MAX))
         .add_service(RecordServiceServer::new(service));
-    Ok(chatroom_kit::rpc::surround(routes))
+    Ok(chatroom_kit::rpc::surround(routes, database))
 }

@@ -25,7 +25,7 @@ mod watch;
 mod webhook;
 mod words;
 
-use chatroom_kit::db::Db;
+use chatroom_kit::db::{Db, Pulse};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::Event;
@@ -71,5 +71,10 @@ impl Store {
     /// Makes sure that what was erased is not to be found beside the database any more.
     pub async fn wipe(&self) {
         self.db.wipe().await;
+    }
+
+    /// Whether the database still answers, where it is a server.
+    pub(crate) fn pulse(&self) -> Option<Pulse> {
+        self.db.pulse()
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! `sqlx::Any` would do without macros, but knows neither SQLite booleans nor PostgreSQL timestamps.
 
+mod pulse;
+
 use std::{io, str::FromStr as _, time::Duration};
 
 use anyhow::{Context as _, bail};
@@ -15,6 +17,8 @@ use sqlx::{
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+pub use pulse::Pulse;
 
 use crate::error::database_is_away;
 
@@ -211,6 +215,14 @@ impl Db {
         sqlx::query("pragma wal_checkpoint(truncate)").execute(write).await.map(drop)
     }
 
+    /// Whether the server still answers, which is asked from now on; nothing where there is none.
+    pub fn pulse(&self) -> Option<Pulse> {
+        match self {
+            Self::Sqlite { .. } => None,
+            Self::Postgres(pool) => Some(Pulse::follow(pool.connect_options())),
+        }
+    }
+
     /// Closes every connection once its work is done.
     pub async fn close(&self) {
         match self {
@@ -256,7 +268,8 @@ async fn open_postgres(url: &str, connections: u32, migrations: &Migrations) -> 
     let options = PgConnectOptions::from_str(url).context("the database address is malformed")?;
     let place = format!("{}:{}", options.get_host(), options.get_port());
     let pool = PgPoolOptions::new()
-        .max_connections(connections)
+        // One is the pulse's.
+        .max_connections(connections.saturating_sub(1).max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .before_acquire(|connection, meta| {

@@ -14,6 +14,7 @@ pub mod error;
 pub mod fields;
 pub mod files;
 pub mod ids;
+mod life_signs;
 pub mod lifecycle;
 pub mod link;
 pub mod rpc;

@@ -18,27 +18,30 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use crate::{
-    error::{INTERNAL, status},
+    db::Pulse,
+    error::{DATABASE_UNAVAILABLE, INTERNAL, status},
     link::CallContext,
     telemetry::{self, RpcFigures},
 };
 
-/// The routes of a service with everything around them that a call needs.
-pub fn surround(routes: Routes) -> Routes {
-    let layer = AroundLayer { figures: RpcFigures::new() };
+/// The routes of a service with everything around them that a call needs. Where the service has a database server, calls
+/// end once that has fallen silent.
+pub fn surround(routes: Routes, database: Option<Pulse>) -> Routes {
+    let layer = AroundLayer { figures: RpcFigures::new(), database };
     Routes::from(routes.into_axum_router().layer(layer))
 }
 
 #[derive(Clone)]
 struct AroundLayer {
     figures: RpcFigures,
+    database: Option<Pulse>,
 }
 
 impl Layer<Route> for AroundLayer {
     type Service = Around;
 
     fn layer(&self, inner: Route) -> Around {
-        Around { inner, figures: self.figures.clone() }
+        Around { inner, figures: self.figures.clone(), database: self.database.clone() }
     }
 }
 
@@ -46,6 +49,7 @@ impl Layer<Route> for AroundLayer {
 struct Around {
     inner: Route,
     figures: RpcFigures,
+    database: Option<Pulse>,
 }
 
 impl Service<Request<axum::body::Body>> for Around {
@@ -62,7 +66,7 @@ impl Service<Request<axum::body::Body>> for Around {
         let context = local.clone().unwrap_or_else(|| CallContext::received(request.headers()));
         let span = telemetry::rpc_span(&request, local.is_none(), context.request_id());
         let call = self.figures.begin(request.uri().path());
-        let handler = caught(self.inner.call(request));
+        let handler = answered(self.database.clone(), caught(self.inner.call(request)));
         Box::pin(
             async move {
                 let begun = Instant::now();
@@ -72,6 +76,21 @@ impl Service<Request<axum::body::Body>> for Around {
             }
             .instrument(span),
         )
+    }
+}
+
+/// The handler's answer, unless the database has fallen silent before there is one.
+async fn answered(database: Option<Pulse>, handler: impl Future<Output = Response<Body>>) -> Response<Body> {
+    let Some(database) = database else {
+        return handler.await;
+    };
+    tokio::select! {
+        biased;
+        answer = handler => answer,
+        () = database.ended() => {
+            tracing::warn!("database silent");
+            status(Code::Unavailable, DATABASE_UNAVAILABLE, "the database does not answer").into_http()
+        }
     }
 }
 

@@ -86,7 +86,7 @@ impl UserService for Stub {
 
 impl Stub {
     fn routes(&self) -> Routes {
-        rpc::surround(Routes::new(UserServiceServer::new(self.clone())))
+        rpc::surround(Routes::new(UserServiceServer::new(self.clone())), None)
     }
 
     fn asked(&self) -> u32 {

@@ -70,7 +70,7 @@ impl Stub {
     async fn serve(&self) -> http::Uri {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let routes = rpc::surround(Routes::new(FileServiceServer::new(self.clone())));
+        let routes = rpc::surround(Routes::new(FileServiceServer::new(self.clone())), None);
         tokio::spawn(lifecycle::serve_rpc(listener, routes, None, CancellationToken::new()));
         format!("http://{address}").parse().unwrap()
     }

@@ -34,7 +34,8 @@ pub fn start(
 ) -> Routes {
     let deleted = deleted::Deleted::new(store.clone(), clock.clone());
     tokio::spawn(deletions::follow(deleted, user.clone(), tokens, stop));
+    let database = store.pulse();
     let service = Arc::new(rpc::Service::new(store, user, verifier, clock, settings.activation));
     let routes = Routes::new(MerchantServiceServer::from_arc(service.clone()));
-    chatroom_kit::rpc::surround(routes.add_service(PageServiceServer::from_arc(service)))
+    chatroom_kit::rpc::surround(routes.add_service(PageServiceServer::from_arc(service)), database)
 }

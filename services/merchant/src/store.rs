@@ -8,7 +8,7 @@ mod page;
 mod row;
 
 use chatroom_kit::{
-    db::Db,
+    db::{Db, Pulse},
     fields::RequestId,
     ids::{MerchantId, UserId},
     on, tx,
@@ -35,6 +35,11 @@ impl Store {
     pub async fn open(url: &str, connections: u32) -> anyhow::Result<Self> {
         let db = Db::open(url, connections, &chatroom_kit::migrations!()).await?;
         Ok(Self { db })
+    }
+
+    /// Whether the database still answers, where it is a server.
+    pub(crate) fn pulse(&self) -> Option<Pulse> {
+        self.db.pulse()
     }
 
     /// Whether an uploaded file is a page's picture.

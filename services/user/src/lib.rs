@@ -42,6 +42,7 @@ pub async fn start(
 ) -> anyhow::Result<Routes> {
     store.note_token_ttl(settings.token_ttl).await.context("the database failed")?;
     let files = files::Files::new(files);
+    let database = store.pulse();
     let service = rpc::Service::new(store, files, signer, services, verifier, clock, settings)
         .context("passwords cannot be hashed")?;
     let service = Arc::new(service);
@@ -49,5 +50,5 @@ pub async fn start(
         .add_service(SessionServiceServer::from_arc(service.clone()))
         .add_service(DeletionServiceServer::from_arc(service.clone()))
         .add_service(AdminServiceServer::from_arc(service));
-    Ok(chatroom_kit::rpc::surround(routes))
+    Ok(chatroom_kit::rpc::surround(routes, database))
 }

@@ -10,7 +10,7 @@ mod profile;
 mod row;
 mod session;
 
-use chatroom_kit::db::Db;
+use chatroom_kit::db::{Db, Pulse};
 
 /// The user service's database.
 #[derive(Clone, Debug)]
@@ -25,5 +25,10 @@ impl Store {
         let db = Db::open(url, connections, &chatroom_kit::migrations!()).await?;
         let salt = name::Salt::read(&db).await?;
         Ok(Self { db, salt })
+    }
+
+    /// Whether the database still answers, where it is a server.
+    pub(crate) fn pulse(&self) -> Option<Pulse> {
+        self.db.pulse()
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Checker {
 impl Checker {
     pub(crate) fn link(&self) -> Link {
         // As far away as any service: what surrounds the calls keeps their deadline.
-        Link::Local(rpc::surround(Routes::new(ModerationServiceServer::new(self.clone()))))
+        Link::Local(rpc::surround(Routes::new(ModerationServiceServer::new(self.clone())), None))
     }
 
     /// Says this from now on.

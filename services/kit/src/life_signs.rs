@@ -1,0 +1,73 @@
+//! When a peer was last heard of, and the end of waiting for one that has fallen silent. A deadline alone would have to
+//! choose between patience with the slow and haste with the dead; this tells them apart. Knows no protocol.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How long a peer that is asked for a sign of life every [`ASK_EVERY`] may give none. Shorter, a starved machine would
+/// look like a dead one; longer, its callers could not say so within two seconds.
+const SILENCE_MAX: Duration = Duration::from_millis(1400);
+/// How often a peer is asked.
+pub(crate) const ASK_EVERY: Duration = Duration::from_millis(500);
+/// What even a silent peer is given for each call: it may have come back just now.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// The signs of life of one peer.
+#[derive(Debug)]
+pub(crate) struct LifeSigns {
+    last: Mutex<Instant>,
+}
+
+impl LifeSigns {
+    /// Those of a peer that is taken to live now.
+    pub(crate) fn new() -> Self {
+        Self { last: Mutex::new(Instant::now()) }
+    }
+
+    /// Notes that the peer has said something.
+    pub(crate) fn note(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Waits until the peer has been silent for too long.
+    pub(crate) async fn ended(&self) {
+        sleep(GRACE).await;
+        loop {
+            let silent_at = *self.last.lock().unwrap_or_else(PoisonError::into_inner) + SILENCE_MAX;
+            if silent_at <= Instant::now() {
+                return;
+            }
+            sleep_until(silent_at).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_something_now_and_then_is_waited_for() {
+        let signs = LifeSigns::new();
+        let speaking = async {
+            for _ in 0..10 {
+                sleep(SILENCE_MAX / 2).await;
+                signs.note();
+            }
+        };
+        tokio::select! {
+            () = signs.ended() => panic!("it is not silent"),
+            () = speaking => {}
+        }
+        let silent_since = Instant::now();
+        signs.ended().await;
+        assert_eq!(silent_since.elapsed(), SILENCE_MAX);
+        // Known to be silent, it is given little more.
+        signs.ended().await;
+        assert_eq!(silent_since.elapsed(), SILENCE_MAX + GRACE);
+    }
+}
