@@ -4,6 +4,7 @@
 
 mod context;
 mod remote;
+mod replica;
 mod retry;
 
 use std::{

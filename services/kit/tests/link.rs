@@ -169,6 +169,30 @@ async fn an_address_that_swallows_packets_costs_less_than_two_seconds() {
     assert_eq!(reason(&status), UPSTREAM_UNAVAILABLE);
 }
 
+// A replica that is frozen, or behind a network that swallows everything, breaks no connection.
+#[tokio::test]
+async fn a_silent_replica_keeps_nobody_waiting_for_two_seconds() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            kept.push(stream);
+        }
+    });
+    let alone = client(std::slice::from_ref(&silent));
+    let begun = Instant::now();
+    let status = ask(&alone).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(reason(&status), UPSTREAM_UNAVAILABLE);
+    // What may be repeated is repeated elsewhere.
+    let live = Replica::start(Stub::default(), "127.0.0.1:0").await;
+    let both = client(&[silent, live.url()]);
+    for _ in 0..4 {
+        ask(&both).await.expect("the live replica answers");
+    }
+}
+
 // Deadlines are not propagated (tonic #2316), and a local call is not bound by `grpc-timeout` at all.
 #[tokio::test]
 async fn the_deadline_travels_and_shrinks() {

@@ -3,7 +3,7 @@
 //!
 //! tonic's own balancer picks dead endpoints (tonic #2839) and looks a name up once; ginepro looks it up again but
 //! leaves the picking to that balancer. Here the name is looked up every few seconds, every replica is asked for its
-//! health each second, and one that fails a call is passed over until it answers again.
+//! health twice a second, and one that fails a call is passed over until it answers again.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -21,27 +21,16 @@ use arc_swap::ArcSwap;
 use futures::future::join_all;
 use http::{Request, Response, Uri};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
-use tonic::{
-    body::Body,
-    transport::{Channel, Endpoint},
-};
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic::body::Body;
 use tracing::Instrument as _;
 
 use super::{
-    CONNECTION_WINDOW, CallContext, STREAM_WINDOW,
+    CallContext,
+    replica::Replica,
     retry::{self, Attempts},
 };
-use crate::{
-    telemetry,
-    tls::{Material, Tls},
-};
+use crate::{telemetry, tls::Tls};
 
-/// How long connecting may take: `Endpoint::timeout` does not cover it, and an address that swallows packets would
-/// hold a call for the operating system's two minutes (tonic #1635).
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// How often each replica is asked for its health, and how long it may take to say.
-const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// How often the names are looked up.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(5);
 /// How long that may take: a resolver that is silent is waited for much longer by the operating system.
@@ -71,76 +60,6 @@ struct Origin {
     authority: String,
     /// What an https address is called with.
     tls: Option<Tls>,
-}
-
-/// One address of the service.
-pub(super) struct Replica {
-    /// The name that led there.
-    origin: usize,
-    address: SocketAddr,
-    channel: Channel,
-    /// What the channel proves itself with.
-    material: Option<Arc<Material>>,
-    answers: AtomicBool,
-}
-
-impl Replica {
-    /// A replica of `origin` at `address`, whose health is followed for as long as it is held.
-    fn followed(origin: &Origin, address: SocketAddr, material: Option<Arc<Material>>) -> anyhow::Result<Arc<Self>> {
-        let replica = Arc::new(Self::new(origin, address, material)?);
-        tokio::spawn(follow_health(Arc::downgrade(&replica)));
-        Ok(replica)
-    }
-
-    fn new(origin: &Origin, address: SocketAddr, material: Option<Arc<Material>>) -> anyhow::Result<Self> {
-        let url = &origin.url;
-        let scheme = url.scheme_str().unwrap_or("http");
-        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
-            .origin(url.clone())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .tcp_nodelay(true)
-            .tcp_keepalive(Some(Duration::from_secs(30)))
-            .http2_keep_alive_interval(Duration::from_secs(30))
-            .keep_alive_timeout(Duration::from_secs(10))
-            .keep_alive_while_idle(true);
-        if let Some(material) = &material {
-            endpoint = endpoint.tls_config(material.client(url.host().unwrap_or_default()))?;
-        }
-        let channel = endpoint.connect_lazy();
-        Ok(Self { origin: origin.index, address, channel, material, answers: AtomicBool::new(true) })
-    }
-
-    /// Whether it is the one at `address`, connected with `material`.
-    fn is(&self, address: SocketAddr, material: Option<&Arc<Material>>) -> bool {
-        let same = match (&self.material, material) {
-            (Some(mine), Some(current)) => Arc::ptr_eq(mine, current),
-            (mine, current) => mine.is_none() && current.is_none(),
-        };
-        same && self.address == address
-    }
-
-    pub(super) fn channel(&self) -> Channel {
-        self.channel.clone()
-    }
-
-    /// Says whether it answered a call just now.
-    pub(super) fn mark(&self, answers: bool) {
-        if self.answers.swap(answers, Ordering::Relaxed) != answers {
-            tracing::info!(address = %self.address, answers, "replica");
-        }
-    }
-
-    async fn check(&self) {
-        let mut client = HealthClient::new(self.channel());
-        let answer = timeout(CHECK_EVERY, client.check(HealthCheckRequest::default())).await;
-        let serving = matches!(
-            answer,
-            Ok(Ok(answer)) if answer.get_ref().status() == ServingStatus::Serving
-        );
-        self.mark(serving);
-    }
 }
 
 impl Remote {
@@ -190,7 +109,7 @@ impl Shared {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let in_turn =
             || (0..replicas.len()).filter_map(|step| replicas.get((turn.wrapping_add(step)) % replicas.len()));
-        in_turn().find(|replica| replica.answers.load(Ordering::Relaxed)).or_else(|| in_turn().next()).cloned()
+        in_turn().find(|replica| replica.answers()).or_else(|| in_turn().next()).cloned()
     }
 
     /// Looks the names up where that has not succeeded yet.
@@ -252,7 +171,7 @@ impl Origin {
         for address in addresses {
             let replica = match known.iter().find(|replica| replica.is(address, material.as_ref())) {
                 Some(replica) => Ok(replica.clone()),
-                None => Replica::followed(self, address, material.clone()),
+                None => Replica::followed(self.index, &self.url, address, material.clone()),
             };
             match replica {
                 Ok(replica) => drop(replicas.insert(address, replica)),
@@ -274,20 +193,8 @@ async fn follow(shared: Weak<Shared>) {
     }
 }
 
-/// Asks a replica for its health until nobody holds it any more. Each has a task of its own, so that a silent one, or a
-/// slow look-up, keeps nobody from noticing that another has stopped.
-async fn follow_health(replica: Weak<Replica>) {
-    let mut ticks = ticks(CHECK_EVERY);
-    loop {
-        ticks.tick().await;
-        let Some(replica) = replica.upgrade() else {
-            return;
-        };
-        replica.check().await;
-    }
-}
-
-fn ticks(period: Duration) -> Interval {
+/// A clock that makes up for nothing that was missed.
+pub(super) fn ticks(period: Duration) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks

@@ -17,14 +17,15 @@ use tower::{
     retry::budget::{Budget as _, TpsBudget},
 };
 
-use super::remote::Replica;
+use super::replica::Replica;
 use crate::error::{UPSTREAM_UNAVAILABLE, status};
 
 /// How often a call is made at most.
 const ATTEMPTS: u32 = 3;
 /// After this long a call is not made again: whoever waits for a service that is gone should learn it within two
-/// seconds, and one attempt at connecting takes up to half a second.
-const LAST_ATTEMPT: Duration = Duration::from_secs(1);
+/// seconds, and one attempt at connecting takes up to half a second. Until then, the silence of one replica has been
+/// noticed, and another may answer.
+const LAST_ATTEMPT: Duration = Duration::from_millis(1500);
 /// The longest pause before a call is made again; the pause is drawn between nothing and this.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
@@ -129,6 +130,15 @@ pub(super) struct Attempts<'a> {
     request: Request<Body>,
 }
 
+/// How much of an answer an attempt waits for.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// All of it.
+    Whole,
+    /// Its head.
+    AsItComes,
+}
+
 /// How an attempt failed.
 enum Failure {
     /// Nothing ran.
@@ -149,19 +159,18 @@ impl<'a> Attempts<'a> {
         let (parts, body) = self.request.into_parts();
         let path = parts.uri.path();
         if STREAMS_IN.contains(&path) {
-            let answer = attempt(&pick, Request::from_parts(parts, body)).await;
+            let answer = attempt(&pick, Request::from_parts(parts, body), Answer::AsItComes).await;
             return answer.unwrap_or_else(|_| unavailable());
         }
-        let streams_out = STREAMS_OUT.contains(&path);
+        let form = if STREAMS_OUT.contains(&path) { Answer::AsItComes } else { Answer::Whole };
         let idempotent = IDEMPOTENT.contains(&path) || parts.extensions.get::<Repeatable>().is_some();
         let Ok(body) = body.collect().await.map(Collected::to_bytes) else {
             return unavailable();
         };
         let begun = Instant::now();
         for number in 1..=ATTEMPTS {
-            let answer = attempt(&pick, Request::from_parts(parts.clone(), Body::new(Full::new(body.clone())))).await;
-            let answer = if streams_out { answer } else { whole(answer).await };
-            match answer {
+            let request = Request::from_parts(parts.clone(), Body::new(Full::new(body.clone())));
+            match attempt(&pick, request, form).await {
                 Ok(answer) => return answer,
                 Err(Failure::Unknown) if !idempotent => break,
                 Err(_) if number == ATTEMPTS || begun.elapsed() > LAST_ATTEMPT => break,
@@ -173,15 +182,36 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Waits for the whole of an answer, so that a peer that dies while answering is noticed here.
-async fn whole(answer: Result<Response<Body>, Failure>) -> Result<Response<Body>, Failure> {
-    let (head, body) = answer?.into_parts();
-    let body = body.collect().await.map_err(|_| Failure::Unknown)?;
-    Ok(Response::from_parts(head, Body::new(body)))
+/// Makes a call on a replica, for as long as that one shows any sign of life.
+async fn attempt(
+    pick: &impl Fn() -> Option<Arc<Replica>>,
+    request: Request<Body>,
+    form: Answer,
+) -> Result<Response<Body>, Failure> {
+    let replica = pick().ok_or(Failure::NotBegun)?;
+    let call = async {
+        let answer = send(&replica, request).await?;
+        match form {
+            Answer::AsItComes => Ok(answer),
+            Answer::Whole => whole(answer).await,
+        }
+    };
+    tokio::select! {
+        biased;
+        answer = call => {
+            if answer.is_ok() {
+                replica.heard();
+            }
+            answer
+        }
+        () = replica.fallen_silent() => {
+            replica.mark(false);
+            Err(Failure::Unknown)
+        }
+    }
 }
 
-async fn attempt(pick: &impl Fn() -> Option<Arc<Replica>>, request: Request<Body>) -> Result<Response<Body>, Failure> {
-    let replica = pick().ok_or(Failure::NotBegun)?;
+async fn send(replica: &Replica, request: Request<Body>) -> Result<Response<Body>, Failure> {
     match replica.channel().oneshot(request).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
@@ -192,6 +222,13 @@ async fn attempt(pick: &impl Fn() -> Option<Arc<Replica>>, request: Request<Body
             Err(if never_connected(&error) { Failure::NotBegun } else { Failure::Unknown })
         }
     }
+}
+
+/// Waits for the whole of an answer, so that a peer that dies while answering is noticed here.
+async fn whole(answer: Response<Body>) -> Result<Response<Body>, Failure> {
+    let (head, body) = answer.into_parts();
+    let body = body.collect().await.map_err(|_| Failure::Unknown)?;
+    Ok(Response::from_parts(head, Body::new(body)))
 }
 
 /// Whether the connection was never made: refused, unreachable, or not answered in time.

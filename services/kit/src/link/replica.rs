@@ -1,0 +1,137 @@
+//! One replica of a service: its connection, and whether it answers. Owns no choice among replicas.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::Uri;
+use tokio::time::timeout;
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+use super::{CONNECTION_WINDOW, STREAM_WINDOW, remote::ticks};
+use crate::{
+    life_signs::{ASK_EVERY, LifeSigns},
+    tls::Material,
+};
+
+/// How long connecting may take: `Endpoint::timeout` does not cover it, and an address that swallows packets would
+/// hold a call for the operating system's two minutes (tonic #1635).
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long a replica may take to say how it is before others are called in its place.
+const CHECK_WITHIN: Duration = Duration::from_secs(1);
+
+/// One address of the service.
+pub(super) struct Replica {
+    /// The name that led there.
+    pub(super) origin: usize,
+    /// Where it is.
+    pub(super) address: SocketAddr,
+    channel: Channel,
+    /// What the channel proves itself with.
+    material: Option<Arc<Material>>,
+    answers: AtomicBool,
+    signs: LifeSigns,
+}
+
+impl Replica {
+    /// A replica at `address` of the name with the number `origin` and the address `url`, whose health is followed for
+    /// as long as it is held.
+    pub(super) fn followed(
+        origin: usize,
+        url: &Uri,
+        address: SocketAddr,
+        material: Option<Arc<Material>>,
+    ) -> anyhow::Result<Arc<Self>> {
+        let replica = Arc::new(Self::new(origin, url, address, material)?);
+        tokio::spawn(follow_health(Arc::downgrade(&replica)));
+        Ok(replica)
+    }
+
+    fn new(origin: usize, url: &Uri, address: SocketAddr, material: Option<Arc<Material>>) -> anyhow::Result<Self> {
+        let scheme = url.scheme_str().unwrap_or("http");
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
+            .origin(url.clone())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .tcp_nodelay(true)
+            .tcp_keepalive(Some(Duration::from_secs(30)))
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .keep_alive_while_idle(true);
+        if let Some(material) = &material {
+            endpoint = endpoint.tls_config(material.client(url.host().unwrap_or_default()))?;
+        }
+        let channel = endpoint.connect_lazy();
+        let (answers, signs) = (AtomicBool::new(true), LifeSigns::new());
+        Ok(Self { origin, address, channel, material, answers, signs })
+    }
+
+    /// Whether it is the one at `address`, connected with `material`.
+    pub(super) fn is(&self, address: SocketAddr, material: Option<&Arc<Material>>) -> bool {
+        let same = match (&self.material, material) {
+            (Some(mine), Some(current)) => Arc::ptr_eq(mine, current),
+            (mine, current) => mine.is_none() && current.is_none(),
+        };
+        same && self.address == address
+    }
+
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Whether it answered when it was last called.
+    pub(super) fn answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Says whether it answered a call just now.
+    pub(super) fn mark(&self, answers: bool) {
+        if self.answers.swap(answers, Ordering::Relaxed) != answers {
+            tracing::info!(address = %self.address, answers, "replica");
+        }
+    }
+
+    /// Notes that it has said something.
+    pub(super) fn heard(&self) {
+        self.signs.note();
+    }
+
+    /// Waits until it has been silent for too long: one that is frozen, or behind a network that swallows everything,
+    /// breaks no connection, and would keep every call waiting until its deadline.
+    pub(super) async fn fallen_silent(&self) {
+        self.signs.ended().await;
+    }
+
+    async fn check(&self) {
+        let mut client = HealthClient::new(self.channel());
+        let answer = timeout(CHECK_WITHIN, client.check(HealthCheckRequest::default())).await;
+        if matches!(answer, Ok(Ok(_))) {
+            self.heard();
+        }
+        let serving = matches!(
+            answer,
+            Ok(Ok(answer)) if answer.get_ref().status() == ServingStatus::Serving
+        );
+        self.mark(serving);
+    }
+}
+
+/// Asks a replica for its health until nobody holds it any more. Each has a task of its own, so that a silent one, or a
+/// slow look-up, keeps nobody from noticing that another has stopped.
+async fn follow_health(replica: Weak<Replica>) {
+    let mut ticks = ticks(ASK_EVERY);
+    loop {
+        ticks.tick().await;
+        let Some(replica) = replica.upgrade() else {
+            return;
+        };
+        replica.check().await;
+    }
+}
