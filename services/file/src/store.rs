@@ -7,6 +7,7 @@
 //! manifest holds the bucket's lifecycle rules: markers expire after two days, and so do the parts of uploads whose
 //! process was killed.
 
+mod alive;
 mod download;
 mod multipart;
 mod part;
@@ -138,7 +139,8 @@ impl Objects {
     /// A file and its owner's id.
     #[tracing::instrument(level = "debug", name = "s3.head", skip_all, err(level = "debug"))]
     async fn head(&self, name: &FileName) -> Result<Option<(StoredFile, Option<String>)>, StoreError> {
-        let head = match self.client.head_object().bucket(&*self.bucket).key(name.as_str()).send().await {
+        let request = self.client.head_object().bucket(&*self.bucket).key(name.as_str());
+        let head = match self.while_alive(request.send()).await? {
             Ok(head) => head,
             Err(error) if status_of(&error) == Some(404) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -155,7 +157,8 @@ impl Objects {
     /// Stores a file that is one part.
     #[tracing::instrument(level = "debug", name = "s3.put", skip_all, err(level = "debug"))]
     async fn put(&self, object: &NewObject, part: &Part) -> Result<(), StoreError> {
-        self.client
+        let request = self
+            .client
             .put_object()
             .bucket(&*self.bucket)
             .key(object.name.as_str())
@@ -163,13 +166,12 @@ impl Objects {
             .metadata(OWNER, object.owner.to_string())
             .metadata(CREATED, written(object.created))
             .checksum_crc32(part.checksum())
-            .body(part.body())
-            .send()
-            .await?;
+            .body(part.body());
+        self.while_alive(request.send()).await??;
         Ok(())
     }
 
-    /// Removes a file; fine where there is none.
+    /// Removes a file; fine where there is none. Nobody waits for it: a store that is silent may come back.
     #[tracing::instrument(level = "debug", name = "s3.delete", skip_all, err(level = "debug"))]
     pub async fn remove(&self, name: &FileName) -> Result<(), StoreError> {
         self.client.delete_object().bucket(&*self.bucket).key(name.as_str()).send().await?;

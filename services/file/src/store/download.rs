@@ -65,7 +65,7 @@ impl Objects {
     #[tracing::instrument(level = "debug", name = "s3.get", skip_all, err(level = "debug"))]
     async fn get(&self, name: &FileName, range: Option<String>) -> Result<Found, StoreError> {
         let request = self.client.get_object().bucket(&*self.bucket).key(name.as_str()).set_range(range);
-        match request.send().await {
+        match self.while_alive(request.send()).await? {
             Ok(object) => Download::new(name, object).map(|download| Found::Bytes(Box::new(download))),
             Err(error) => match status_of(&error) {
                 Some(404) => Ok(Found::Nothing),

@@ -14,7 +14,7 @@ pub(super) struct Multipart {
 impl Objects {
     #[tracing::instrument(level = "debug", name = "s3.multipart.create", skip_all, err(level = "debug"))]
     pub(super) async fn create_multipart(&self, object: &NewObject) -> Result<Multipart, StoreError> {
-        let created = self
+        let request = self
             .client
             .create_multipart_upload()
             .bucket(&*self.bucket)
@@ -22,9 +22,8 @@ impl Objects {
             .content_type(object.name.kind().content_type())
             .metadata(OWNER, object.owner.to_string())
             .metadata(CREATED, written(object.created))
-            .checksum_algorithm(ChecksumAlgorithm::Crc32)
-            .send()
-            .await?;
+            .checksum_algorithm(ChecksumAlgorithm::Crc32);
+        let created = self.while_alive(request.send()).await??;
         let id = created.upload_id.ok_or(StoreError::because("a multipart upload has no id"))?;
         Ok(Multipart { id, parts: Vec::new() })
     }
@@ -38,7 +37,7 @@ impl Objects {
     ) -> Result<(), StoreError> {
         // The largest file that settings allow has 10,000 parts.
         let number = i32::try_from(multipart.parts.len() + 1).unwrap_or(i32::MAX);
-        let uploaded = self
+        let request = self
             .client
             .upload_part()
             .bucket(&*self.bucket)
@@ -46,9 +45,8 @@ impl Objects {
             .upload_id(&multipart.id)
             .part_number(number)
             .checksum_crc32(part.checksum())
-            .body(part.body())
-            .send()
-            .await?;
+            .body(part.body());
+        let uploaded = self.while_alive(request.send()).await??;
         let completed = CompletedPart::builder()
             .part_number(number)
             .set_e_tag(uploaded.e_tag)
@@ -61,14 +59,14 @@ impl Objects {
     #[tracing::instrument(level = "debug", name = "s3.multipart.complete", skip_all, err(level = "debug"))]
     pub(super) async fn complete_multipart(&self, object: &NewObject, multipart: &Multipart) -> Result<(), StoreError> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(multipart.parts.clone())).build();
-        self.client
+        let request = self
+            .client
             .complete_multipart_upload()
             .bucket(&*self.bucket)
             .key(object.name.as_str())
             .upload_id(&multipart.id)
-            .multipart_upload(parts)
-            .send()
-            .await?;
+            .multipart_upload(parts);
+        self.while_alive(request.send()).await??;
         Ok(())
     }
 

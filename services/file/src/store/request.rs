@@ -48,7 +48,8 @@ impl Objects {
     /// What is remembered of a request that comes at `now`.
     #[tracing::instrument(level = "debug", name = "s3.request.get", skip_all, err(level = "debug"))]
     pub async fn recall(&self, request: &RequestKey, now: DateTime<Utc>) -> Result<Recalled, StoreError> {
-        let marker = match self.client.get_object().bucket(&*self.bucket).key(&request.0).send().await {
+        let request = self.client.get_object().bucket(&*self.bucket).key(&request.0);
+        let marker = match self.while_alive(request.send()).await? {
             Ok(marker) => marker,
             Err(error) if status_of(&error) == Some(404) => return Ok(Recalled::Nothing),
             Err(error) => return Err(error.into()),
@@ -81,7 +82,7 @@ impl Objects {
             Some(tag) => put.if_match(tag),
             None => put.if_none_match("*"),
         };
-        match put.send().await {
+        match self.while_alive(put.send()).await? {
             Ok(_) => Ok(true),
             Err(error) if matches!(status_of(&error), Some(409 | 412)) => Ok(false),
             Err(error) => Err(error.into()),
