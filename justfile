@@ -20,6 +20,10 @@ fmt:
 bench *arguments:
     tests/bench.sh {{arguments}}
 
+# Break what it stands on, and say which promises it keeps
+faults *arguments:
+    tests/faults.sh {{arguments}}
+
 # Validate the manifests without a cluster
 deploy-check:
     deploy/check.sh

@@ -1,0 +1,53 @@
+//! The fault run's command line.
+
+use clap::{Parser, ValueEnum};
+
+/// Starts chatroom as it is distributed, breaks what it stands on, and says which promises it keeps
+#[derive(Debug, Parser)]
+#[command(name = "chatroom-faults", version)]
+pub(crate) struct Options {
+    /// Take about a minute: fewer faults, shorter
+    #[arg(long)]
+    pub(crate) short: bool,
+    /// Make these trials only; can be given several times
+    #[arg(long, value_enum, value_name = "TRIAL")]
+    pub(crate) only: Vec<Trial>,
+}
+
+/// A promise that is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Trial {
+    /// Nothing acknowledged is lost, whatever is killed
+    Kills,
+    /// Processes are stopped under load, one after another
+    Rolling,
+    /// The database is away for long
+    Outage,
+    /// Each dependency is away in turn
+    Dependency,
+}
+
+impl Trial {
+    /// What it shows.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Kills => "Nothing acknowledged is lost",
+            Self::Rolling => "Stopped under load",
+            Self::Outage => "A database that is away for long",
+            Self::Dependency => "One dependency away",
+        }
+    }
+
+    /// Whether it takes dependencies away, and so needs proxies before them.
+    pub(crate) fn needs_proxies(self) -> bool {
+        self == Self::Dependency
+    }
+}
+
+impl Options {
+    /// The trials to make, in an order in which those on the same rig follow each other.
+    pub(crate) fn trials(&self) -> Vec<Trial> {
+        let asked_for = |trial: &&Trial| self.only.is_empty() || self.only.contains(trial);
+        Trial::value_variants().iter().filter(asked_for).copied().collect()
+    }
+}
