@@ -42,6 +42,8 @@ impl Browser {
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
             .args(["--remote-debugging-port=0", "about:blank"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
+            // It is ended without a word, and clears nothing away.
+            .env("TMPDIR", profile.path())
             .stdin(Stdio::null());
         let process = Process::spawn("chromium", command);
         let Some(address) = address(profile.path()).await else {

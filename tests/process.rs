@@ -46,7 +46,8 @@ struct LogState {
     ended: bool,
 }
 
-/// A command for the binary `name`, which lies beside the running test, in a clean environment.
+/// A command for the binary `name` in a clean environment: the one in the folder that `CHATROOM_TEST_BINARIES` names, or
+/// else the one beside the running test.
 pub fn command(name: &str, environment: &Environment) -> Command {
     let mut command = Command::new(binary(name));
     for (variable, _) in env::vars_os() {
@@ -81,6 +82,9 @@ pub fn run(name: &str, arguments: &[&str], environment: &Environment) -> Output 
 }
 
 fn binary(name: &str) -> PathBuf {
+    if let Some(folder) = env::var_os("CHATROOM_TEST_BINARIES") {
+        return PathBuf::from(folder).join(name);
+    }
     let test = env::current_exe().expect("a running test has a path");
     let profile = test
         .ancestors()
