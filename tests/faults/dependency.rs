@@ -79,8 +79,8 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
     let (mut figures, mut wrong, mut unready) = (Vec::new(), Vec::new(), Vec::new());
     for fault in faults {
         let seen = suffer(rig, &scene, *fault, options).await?;
-        figures.push(Figure::time(format!("{fault}: slowest answer"), seen.slowest, ANSWER));
-        figures.push(Figure::time(format!("{fault}: served again after"), seen.recovery, RETURN));
+        figures.push(Figure::time(format!("{fault}: slowest answer"), seen.slowest, options.within(ANSWER)));
+        figures.push(Figure::time(format!("{fault}: served again after"), seen.recovery, options.within(RETURN)));
         wrong.extend(seen.wrong.into_iter().map(|wrong| format!("{fault}: {wrong}")));
         unready.extend(seen.unready);
     }

@@ -1,5 +1,7 @@
 //! The fault run's command line.
 
+use std::time::Duration;
+
 use clap::{Parser, ValueEnum};
 
 /// Starts chatroom as it is distributed, breaks what it stands on, and says which promises it keeps
@@ -45,6 +47,12 @@ impl Trial {
 }
 
 impl Options {
+    /// How long something may take that is promised within `promised`: twice that in the short form, which runs on
+    /// machines that are busy with other things.
+    pub(crate) fn within(&self, promised: Duration) -> Duration {
+        if self.short { promised * 2 } else { promised }
+    }
+
     /// The trials to make, in an order in which those on the same rig follow each other.
     pub(crate) fn trials(&self) -> Vec<Trial> {
         let asked_for = |trial: &&Trial| self.only.is_empty() || self.only.contains(trial);

@@ -38,8 +38,12 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
     let ended = if same { rig.ended() } else { vec!["some were started again".to_owned()] };
     let away = outage.as_secs();
     Ok(vec![
-        Figure::time(format!("PostgreSQL stopped for {away} s: everything served after its return"), back, RETURN),
-        Figure::time("slowest refusal meanwhile", slowest, ANSWER),
+        Figure::time(
+            format!("PostgreSQL stopped for {away} s: everything served after its return"),
+            back,
+            options.within(RETURN),
+        ),
+        Figure::time("slowest refusal meanwhile", slowest, options.within(ANSWER)),
         Figure::none("answers other than JSON 503 or 504 meanwhile", wrong),
         Figure::none("processes not ready meanwhile", unready),
         Figure::none("processes ended", ended),

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 /// How long a peer that is asked for a sign of life every [`ASK_EVERY`] may give none. Shorter, a starved machine would
 /// look like a dead one; longer, its callers could not say so within two seconds.
@@ -15,6 +15,9 @@ const SILENCE_MAX: Duration = Duration::from_millis(1400);
 pub(crate) const ASK_EVERY: Duration = Duration::from_millis(500);
 /// What even a silent peer is given for each call: it may have come back just now.
 const GRACE: Duration = Duration::from_millis(250);
+
+/// Woken by so much too late, this process was held up itself, and may have yet to read what the peer has said.
+const HELD_UP: Duration = Duration::from_millis(100);
 
 /// The signs of life of one peer.
 #[derive(Debug)]
@@ -35,19 +38,26 @@ impl LifeSigns {
 
     /// Waits until the peer has been silent for too long.
     pub(crate) async fn ended(&self) {
-        sleep(GRACE).await;
+        let mut due = Instant::now() + GRACE;
         loop {
+            sleep_until(due).await;
+            if due.elapsed() > HELD_UP {
+                due = Instant::now() + GRACE;
+                continue;
+            }
             let silent_at = *self.last.lock().unwrap_or_else(PoisonError::into_inner) + SILENCE_MAX;
-            if silent_at <= Instant::now() {
+            if silent_at <= due {
                 return;
             }
-            sleep_until(silent_at).await;
+            due = silent_at;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::sleep;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

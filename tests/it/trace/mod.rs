@@ -34,7 +34,7 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// By how much a span may close after the one that it is part of in the same process: each closes once the last who holds
 /// it has let go.
-const HELD: Duration = Duration::from_millis(10);
+const HELD: Duration = Duration::from_millis(100);
 
 /// A collector, and a product that exports to it.
 async fn traced(shape: Shape) -> (Collector, World) {

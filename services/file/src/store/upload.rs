@@ -150,6 +150,9 @@ impl Task {
         let Some((request, stale)) = &self.request else {
             return Ok(file);
         };
+        // Without an answer the request may be remembered all the same, and a repeat be answered with this file: from here
+        // on it is not deleted where something fails. Left behind for nothing, it does no harm.
+        self.attempted = false;
         if self.objects.remember(request, stale.as_deref(), &file).await? {
             return Ok(file);
         }

@@ -42,12 +42,18 @@ async fn ask(options: Arc<PgConnectOptions>, signs: Weak<LifeSigns>) {
         let Some(signs) = signs.upgrade() else {
             return;
         };
-        let pause = if let Ok(Ok(answering)) = answer {
-            signs.note();
-            connection = Some(answering);
-            ASK_EVERY
-        } else {
-            ASK_AGAIN
+        let pause = match answer {
+            Ok(Ok(answering)) => {
+                signs.note();
+                connection = Some(answering);
+                ASK_EVERY
+            }
+            // A refusal, for want of a place or of a right, is a sign of life too.
+            Ok(Err(sqlx::Error::Database(_))) => {
+                signs.note();
+                ASK_EVERY
+            }
+            Ok(Err(_)) | Err(_) => ASK_AGAIN,
         };
         drop(signs);
         sleep(pause).await;

@@ -1,6 +1,8 @@
 //! One replica of a service: its connection, and whether it answers. Owns no choice among replicas.
 
 use std::{
+    error::Error as _,
+    io,
     net::SocketAddr,
     sync::{
         Arc, Weak,
@@ -11,7 +13,10 @@ use std::{
 
 use http::Uri;
 use tokio::time::timeout;
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use super::{CONNECTION_WINDOW, STREAM_WINDOW, remote::ticks};
@@ -112,7 +117,8 @@ impl Replica {
     async fn check(&self) {
         let mut client = HealthClient::new(self.channel());
         let answer = timeout(CHECK_WITHIN, client.check(HealthCheckRequest::default())).await;
-        if matches!(answer, Ok(Ok(_))) {
+        // One that ends takes no new connections while it lets calls on the old ones end: its machine says so.
+        if matches!(&answer, Ok(Ok(_))) || matches!(&answer, Ok(Err(status)) if is_refusal(status)) {
             self.heard();
         }
         let serving = matches!(
@@ -121,6 +127,18 @@ impl Replica {
         );
         self.mark(serving);
     }
+}
+
+/// Whether a connection was refused: whoever says so is not silent.
+fn is_refusal(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Asks a replica for its health until nobody holds it any more. Each has a task of its own, so that a silent one, or a

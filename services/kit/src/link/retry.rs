@@ -43,7 +43,6 @@ const IDEMPOTENT: &[&str] = &[
     "/chatroom.user.v1.AdminService/FindAccounts",
     "/chatroom.user.v1.AdminService/DisableAccount",
     "/chatroom.user.v1.AdminService/EnableAccount",
-    "/chatroom.conduct.v1.ConductService/ListModerationActions",
     "/chatroom.merchant.v1.PageService/ListPageDeeds",
     "/chatroom.user.v1.AdminService/ListDeeds",
     "/chatroom.user.v1.DeletionService/ListDeletions",
