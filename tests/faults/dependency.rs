@@ -22,8 +22,11 @@ use crate::{
     scene::{Route, Scene},
 };
 
-/// How long an answer may take while something is away, and how long until all is well again once it is back.
+/// How long an answer may take while something refuses connections, and how long while something says nothing at all: it
+/// is given more time, since it may only be slow.
 const ANSWER: Duration = Duration::from_secs(2);
+const ANSWER_TO_SILENCE: Duration = Duration::from_secs(4);
+/// How long until all is well again once it is back.
 const RETURN: Duration = Duration::from_secs(1);
 /// How long everything is asked for before something is taken away, so that connections are in use.
 const BEFORE: Duration = Duration::from_millis(400);
@@ -63,6 +66,16 @@ const FAULTS: [Fault; 16] = [
 ];
 const SHORT: usize = 6;
 
+impl Fault {
+    /// How long an answer may take meanwhile.
+    fn answered_within(self) -> Duration {
+        match self {
+            Self::Refused(_) => ANSWER,
+            Self::Silent(_) | Self::Frozen(_) => ANSWER_TO_SILENCE,
+        }
+    }
+}
+
 /// What came of a fault.
 #[derive(Default)]
 struct Seen {
@@ -79,7 +92,11 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
     let (mut figures, mut wrong, mut unready) = (Vec::new(), Vec::new(), Vec::new());
     for fault in faults {
         let seen = suffer(rig, &scene, *fault, options).await?;
-        figures.push(Figure::time(format!("{fault}: slowest answer"), seen.slowest, options.within(ANSWER)));
+        figures.push(Figure::time(
+            format!("{fault}: slowest answer"),
+            seen.slowest,
+            options.within(fault.answered_within()),
+        ));
         figures.push(Figure::time(format!("{fault}: served again after"), seen.recovery, options.within(RETURN)));
         wrong.extend(seen.wrong.into_iter().map(|wrong| format!("{fault}: {wrong}")));
         unready.extend(seen.unready);

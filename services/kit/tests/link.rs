@@ -183,8 +183,8 @@ async fn a_silent_replica_keeps_nobody_waiting_for_long() {
     let alone = client(std::slice::from_ref(&silent));
     let begun = Instant::now();
     let status = ask(&alone).await.unwrap_err();
-    // About 1.7 s on a machine that is not busy.
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    // About 3.3 s on a machine that is not busy.
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
     assert_eq!(reason(&status), UPSTREAM_UNAVAILABLE);
     // What may be repeated is repeated elsewhere.
     let live = Replica::start(Stub::default(), "127.0.0.1:0").await;

@@ -9,8 +9,8 @@ use super::{Objects, StoreError};
 
 /// How long an operation takes before the store is asked for a sign of life, and how long between two.
 const ASK_AFTER: Duration = Duration::from_millis(500);
-/// How long the store may take for it. With the above, callers learn within two seconds that it is gone.
-const ANSWER_WITHIN: Duration = Duration::from_millis(900);
+/// How long the store may take for it: a line that is busy with large files delays it.
+const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
 
 impl Objects {
     /// Waits for an operation for as long as the store answers at all.

@@ -156,7 +156,11 @@ impl ConductService for Service {
             proto::WordMode::Unspecified => return Err(Invalid::new("mode", Problem::Missing).into()),
         };
         self.must_own_page(&caller, merchant).await?;
-        let list = WordList::parse(mode, words)?;
+        let words = words.clone();
+        // A hundred thousand words take a while, in which this thread would serve nobody else.
+        let list = tokio::task::spawn_blocking(move || WordList::parse(mode, &words))
+            .await
+            .map_err(|_| Error::ModerationUnavailable)??;
         let version = self.store.set_words(merchant, &list, self.clock.now()).await.map_err(Error::from)?;
         self.moderator.set_version(merchant, if list.words.is_empty() { 0 } else { version });
         let count = list.words.len();

@@ -22,10 +22,9 @@ use crate::error::{UPSTREAM_UNAVAILABLE, status};
 
 /// How often a call is made at most.
 const ATTEMPTS: u32 = 3;
-/// After this long a call is not made again: whoever waits for a service that is gone should learn it within two
-/// seconds, and one attempt at connecting takes up to half a second. Until then, the silence of one replica has been
-/// noticed, and another may answer.
-const LAST_ATTEMPT: Duration = Duration::from_millis(1500);
+/// After this long a call is not made again. Until then, the silence of one replica has been noticed, and another may
+/// answer. Where none can be connected to, which takes up to half a second each time, whoever waits learns it sooner.
+const LAST_ATTEMPT: Duration = Duration::from_millis(3500);
 /// The longest pause before a call is made again; the pause is drawn between nothing and this.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
