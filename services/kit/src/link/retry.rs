@@ -22,8 +22,11 @@ use crate::error::{UPSTREAM_UNAVAILABLE, status};
 
 /// How often a call is made at most.
 const ATTEMPTS: u32 = 3;
-/// After this long a call is not made again. Until then, the silence of one replica has been noticed, and another may
-/// answer. Where none can be connected to, which takes up to half a second each time, whoever waits learns it sooner.
+/// After this long a call is not made again where no connection was made: whoever waits for a service that is gone should
+/// learn it within two seconds, and one attempt at connecting takes up to half a second.
+const LAST_CONNECTION: Duration = Duration::from_secs(1);
+/// After this long a call is not made again at all. Until then, the silence of one replica has been noticed, and another
+/// may answer.
 const LAST_ATTEMPT: Duration = Duration::from_millis(3500);
 /// The longest pause before a call is made again; the pause is drawn between nothing and this.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
@@ -172,6 +175,7 @@ impl<'a> Attempts<'a> {
                 Ok(answer) => return answer,
                 Err(Failure::Unknown) if !idempotent => break,
                 Err(_) if number == ATTEMPTS || begun.elapsed() > LAST_ATTEMPT => break,
+                Err(Failure::NotBegun) if begun.elapsed() > LAST_CONNECTION => break,
                 Err(_) if !self.budget.withdraw() => break,
                 Err(_) => tokio::time::sleep(PAUSE_MAX.mul_f64(rand::random())).await,
             }
