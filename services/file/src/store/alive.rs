@@ -12,6 +12,9 @@ const ASK_AFTER: Duration = Duration::from_millis(500);
 /// How long the store may take for it: a line that is busy with large files delays it.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
 
+/// The key of no object: files' names are longer.
+const NOTHING: &str = "alive";
+
 impl Objects {
     /// Waits for an operation for as long as the store answers at all.
     pub(super) fn while_alive<T>(
@@ -32,8 +35,8 @@ impl Objects {
     async fn fallen_silent(&self) {
         loop {
             sleep(ASK_AFTER).await;
-            // Any answer will do, a refusal too.
-            let question = self.client.head_bucket().bucket(&*self.bucket).send();
+            // Any answer will do, a refusal too: there is no such object.
+            let question = self.client.head_object().bucket(&*self.bucket).key(NOTHING).send();
             let answered = timeout(ANSWER_WITHIN, question).await;
             if !answered.is_ok_and(|answer| answer.map_or_else(|error| error.raw_response().is_some(), |_| true)) {
                 return;
