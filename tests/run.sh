@@ -40,7 +40,6 @@ log=$(mktemp)
 failed=()
 cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log" || failed+=("cargo test")
 tests/schemathesis.sh || failed+=(tests/schemathesis.sh)
-CHATROOM_TEST_FAULTS=target/debug/chatroom-faults tests/faults.sh --short || failed+=(tests/faults.sh)
 
 echo
 for shape in standalone distributed; do
