@@ -25,6 +25,13 @@ pub(crate) struct LifeSigns {
     last: Mutex<Instant>,
 }
 
+impl Clone for LifeSigns {
+    /// Those of a peer that was last heard of when this one was.
+    fn clone(&self) -> Self {
+        Self { last: Mutex::new(self.last()) }
+    }
+}
+
 impl LifeSigns {
     /// Those of a peer that is taken to live now.
     pub(crate) fn new() -> Self {
@@ -36,6 +43,11 @@ impl LifeSigns {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
+    /// Whether the peer has been silent for too long.
+    pub(crate) fn have_ended(&self) -> bool {
+        self.silent_at() <= Instant::now()
+    }
+
     /// Waits until the peer has been silent for too long.
     pub(crate) async fn ended(&self) {
         let mut due = Instant::now() + GRACE;
@@ -45,12 +57,20 @@ impl LifeSigns {
                 due = Instant::now() + GRACE;
                 continue;
             }
-            let silent_at = *self.last.lock().unwrap_or_else(PoisonError::into_inner) + SILENCE_MAX;
+            let silent_at = self.silent_at();
             if silent_at <= due {
                 return;
             }
             due = silent_at;
         }
+    }
+
+    fn silent_at(&self) -> Instant {
+        self.last() + SILENCE_MAX
+    }
+
+    fn last(&self) -> Instant {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

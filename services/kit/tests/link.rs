@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
+    future,
     net::SocketAddr,
     sync::{
         Arc,
@@ -25,7 +26,12 @@ use chatroom_proto::user::v1::{
     user_service_client::UserServiceClient,
     user_service_server::{UserService, UserServiceServer},
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, service::Routes};
 
@@ -138,9 +144,7 @@ async fn black_hole() -> (SocketAddr, Vec<Box<dyn Send>>) {
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let mut kept: Vec<Box<dyn Send>> = vec![Box::new(listener)];
-    while let Ok(Ok(stream)) =
-        tokio::time::timeout(Duration::from_millis(300), tokio::net::TcpStream::connect(address)).await
-    {
+    while let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
         kept.push(Box::new(stream));
     }
     (address, kept)
@@ -191,6 +195,37 @@ async fn a_silent_replica_keeps_nobody_waiting_for_long() {
     let both = client(&[silent, live.url()]);
     for _ in 0..4 {
         ask(&both).await.expect("the live replica answers");
+    }
+}
+
+// A network may forget a connection while it swallows packets: TCP and keepalive alone take 40 s to notice.
+#[tokio::test]
+async fn a_replica_whose_connection_is_forgotten_is_connected_anew() {
+    let live = Replica::start(Stub::default(), "127.0.0.1:0").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (remembered, _) = watch::channel(());
+    tokio::spawn(forward(listener, live.address, remembered.clone()));
+    let client = client(&[url]);
+    ask(&client).await.expect("the network is whole");
+    remembered.send_replace(());
+    let begun = Instant::now();
+    while ask(&client).await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    }
+}
+
+/// Hands connections on to `target` until they are forgotten: neither side hears of the other any more then.
+async fn forward(listener: TcpListener, target: SocketAddr, remembered: watch::Sender<()>) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let mut forgotten = remembered.subscribe();
+        tokio::spawn(async move {
+            let mut server = TcpStream::connect(target).await.unwrap();
+            tokio::select! {
+                _ = copy_bidirectional(&mut client, &mut server) => {}
+                _ = forgotten.changed() => future::pending().await,
+            }
+        });
     }
 }
 
@@ -298,7 +333,7 @@ async fn hang_up_on_calls(listener: TcpListener, calls: Arc<AtomicU32>) {
 #[tokio::test]
 async fn a_server_ends_although_a_peer_is_silent() {
     let replica = Replica::start(Stub::default(), "127.0.0.1:0").await;
-    let _silent = tokio::net::TcpStream::connect(replica.address).await.unwrap();
+    let _silent = TcpStream::connect(replica.address).await.unwrap();
     let slow = Replica::start(Stub { pause: Duration::from_mins(1), ..Stub::default() }, "127.0.0.1:0").await;
     let hanging = client(&[slow.url()]);
     let stub = slow.stub.clone();

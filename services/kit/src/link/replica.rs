@@ -1,7 +1,7 @@
 //! One replica of a service: its connection, and whether it answers. Owns no choice among replicas.
 
 use std::{
-    error::Error as _,
+    error::Error,
     io,
     net::SocketAddr,
     sync::{
@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Chain;
+use arc_swap::ArcSwap;
 use http::Uri;
 use tokio::time::timeout;
 use tonic::{
@@ -37,11 +39,35 @@ pub(super) struct Replica {
     pub(super) origin: usize,
     /// Where it is.
     pub(super) address: SocketAddr,
-    channel: Channel,
-    /// What the channel proves itself with.
+    endpoint: Endpoint,
+    /// Made anew where it has fallen silent.
+    connection: ArcSwap<Connection>,
+    /// What the connection proves itself with.
     material: Option<Arc<Material>>,
     answers: AtomicBool,
+}
+
+/// A connection to a replica, made when it is first needed and again when it breaks.
+pub(super) struct Connection {
+    channel: Channel,
     signs: LifeSigns,
+}
+
+impl Connection {
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Notes that the other side has said something.
+    pub(super) fn heard(&self) {
+        self.signs.note();
+    }
+
+    /// Waits until the other side has been silent for too long: one that is frozen, or behind a network that swallows
+    /// everything, breaks no connection, and would keep every call waiting until its deadline.
+    pub(super) async fn fallen_silent(&self) {
+        self.signs.ended().await;
+    }
 }
 
 impl Replica {
@@ -73,9 +99,9 @@ impl Replica {
         if let Some(material) = &material {
             endpoint = endpoint.tls_config(material.client(url.host().unwrap_or_default()))?;
         }
-        let channel = endpoint.connect_lazy();
-        let (answers, signs) = (AtomicBool::new(true), LifeSigns::new());
-        Ok(Self { origin, address, channel, material, answers, signs })
+        let connection = Connection { channel: endpoint.connect_lazy(), signs: LifeSigns::new() };
+        let (connection, answers) = (ArcSwap::from_pointee(connection), AtomicBool::new(true));
+        Ok(Self { origin, address, endpoint, connection, material, answers })
     }
 
     /// Whether it is the one at `address`, connected with `material`.
@@ -87,8 +113,8 @@ impl Replica {
         same && self.address == address
     }
 
-    pub(super) fn channel(&self) -> Channel {
-        self.channel.clone()
+    pub(super) fn connection(&self) -> Arc<Connection> {
+        self.connection.load_full()
     }
 
     /// Whether it answered when it was last called.
@@ -103,23 +129,18 @@ impl Replica {
         }
     }
 
-    /// Notes that it has said something.
-    pub(super) fn heard(&self) {
-        self.signs.note();
-    }
-
-    /// Waits until it has been silent for too long: one that is frozen, or behind a network that swallows everything,
-    /// breaks no connection, and would keep every call waiting until its deadline.
-    pub(super) async fn fallen_silent(&self) {
-        self.signs.ended().await;
-    }
-
     async fn check(&self) {
-        let mut client = HealthClient::new(self.channel());
+        let connection = self.connection();
+        let mut client = HealthClient::new(connection.channel());
         let answer = timeout(CHECK_WITHIN, client.check(HealthCheckRequest::default())).await;
         // One that ends takes no new connections while it lets calls on the old ones end: its machine says so.
         if matches!(&answer, Ok(Ok(_))) || matches!(&answer, Ok(Err(status)) if is_refusal(status)) {
-            self.heard();
+            connection.heard();
+        } else if connection.signs.have_ended() {
+            // What swallowed its packets may know nothing of the connection even when it is whole again, and TCP would try
+            // ever more seldom: keepalive alone would take 40 s to notice. A new one has yet to be heard of.
+            let (channel, signs) = (self.endpoint.connect_lazy(), connection.signs.clone());
+            self.connection.store(Arc::new(Connection { channel, signs }));
         }
         let serving = matches!(
             answer,
@@ -131,14 +152,9 @@ impl Replica {
 
 /// Whether a connection was refused: whoever says so is not silent.
 fn is_refusal(status: &Status) -> bool {
-    let mut cause = status.source();
-    while let Some(error) = cause {
-        if error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    Chain::new(status)
+        .filter_map(<dyn Error>::downcast_ref)
+        .any(|error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// Asks a replica for its health until nobody holds it any more. Each has a task of its own, so that a silent one, or a

@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Chain;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Collected, Full};
-use tonic::{Code, body::Body};
+use tonic::{Code, body::Body, transport::Channel};
 use tower::{
     ServiceExt as _,
     retry::budget::{Budget as _, TpsBudget},
@@ -36,7 +37,6 @@ const PAUSE_MAX: Duration = Duration::from_millis(50);
 const IDEMPOTENT: &[&str] = &[
     "/chatroom.user.v1.UserService/GetUser",
     "/chatroom.user.v1.UserService/CheckPicture",
-    "/chatroom.merchant.v1.MerchantService/CheckPicture",
     "/chatroom.user.v1.UserService/BatchGetUsers",
     "/chatroom.user.v1.UserService/IssueServiceToken",
     "/chatroom.user.v1.UserService/UpdateProfile",
@@ -45,10 +45,10 @@ const IDEMPOTENT: &[&str] = &[
     "/chatroom.user.v1.AdminService/FindAccounts",
     "/chatroom.user.v1.AdminService/DisableAccount",
     "/chatroom.user.v1.AdminService/EnableAccount",
-    "/chatroom.merchant.v1.PageService/ListPageDeeds",
     "/chatroom.user.v1.AdminService/ListDeeds",
     "/chatroom.user.v1.DeletionService/ListDeletions",
     "/chatroom.user.v1.DeletionService/ConfirmDeletion",
+    "/chatroom.merchant.v1.MerchantService/CheckPicture",
     "/chatroom.merchant.v1.MerchantService/GetMerchant",
     "/chatroom.merchant.v1.MerchantService/JoinMerchant",
     "/chatroom.merchant.v1.MerchantService/ListMemberships",
@@ -58,6 +58,7 @@ const IDEMPOTENT: &[&str] = &[
     "/chatroom.merchant.v1.PageService/LeaveMerchant",
     "/chatroom.merchant.v1.PageService/ListPageMembers",
     "/chatroom.merchant.v1.PageService/ListOwnPages",
+    "/chatroom.merchant.v1.PageService/ListPageDeeds",
     "/chatroom.merchant.v1.PageService/CheckNoOpenPages",
     "/chatroom.group.v1.GroupService/ListGroups",
     "/chatroom.group.v1.GroupService/GetGroup",
@@ -80,7 +81,6 @@ const IDEMPOTENT: &[&str] = &[
     "/chatroom.message.v1.MessageService/OpenContact",
     "/chatroom.message.v1.MessageService/ReadEvents",
     "/chatroom.message.v1.MessageService/CheckGroups",
-    "/chatroom.file.v1.FileService/GetFile",
     "/chatroom.webhook.v1.WebhookService/CreateWebhook",
     "/chatroom.webhook.v1.WebhookService/ListWebhooks",
     "/chatroom.record.v1.RecordService/SetRetention",
@@ -94,6 +94,7 @@ const IDEMPOTENT: &[&str] = &[
     "/chatroom.conduct.v1.ConductService/ResolveReport",
     "/chatroom.conduct.v1.ConductService/GetWords",
     "/chatroom.conduct.v1.ConductService/ListModerationActions",
+    "/chatroom.file.v1.FileService/GetFile",
     "/chatroom.file.v1.FileService/CheckOwner",
     "/chatroom.file.v1.FileService/DeleteFile",
     "/chatroom.file.v1.FileService/DownloadFile",
@@ -191,8 +192,9 @@ async fn attempt(
     form: Answer,
 ) -> Result<Response<Body>, Failure> {
     let replica = pick().ok_or(Failure::NotBegun)?;
+    let connection = replica.connection();
     let call = async {
-        let answer = send(&replica, request).await?;
+        let answer = send(&replica, connection.channel(), request).await?;
         match form {
             Answer::AsItComes => Ok(answer),
             Answer::Whole => whole(answer).await,
@@ -202,19 +204,19 @@ async fn attempt(
         biased;
         answer = call => {
             if answer.is_ok() {
-                replica.heard();
+                connection.heard();
             }
             answer
         }
-        () = replica.fallen_silent() => {
+        () = connection.fallen_silent() => {
             replica.mark(false);
             Err(Failure::Unknown)
         }
     }
 }
 
-async fn send(replica: &Replica, request: Request<Body>) -> Result<Response<Body>, Failure> {
-    match replica.channel().oneshot(request).await {
+async fn send(replica: &Replica, channel: Channel, request: Request<Body>) -> Result<Response<Body>, Failure> {
+    match channel.oneshot(request).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
             if !broken_off_by_us(&error) {
@@ -235,27 +237,15 @@ async fn whole(answer: Response<Body>) -> Result<Response<Body>, Failure> {
 
 /// Whether the connection was never made: refused, unreachable, or not answered in time.
 fn never_connected(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<tonic::ConnectError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    Chain::new(error).any(<dyn Error>::is::<tonic::ConnectError>)
 }
 
 /// Whether it was this side that ended the call: a client that goes away in the middle of an upload says nothing of
 /// the replica that was taking it.
 fn broken_off_by_us(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<h2::Error>() {
-            return !error.is_remote() && !error.is_io() && !error.is_go_away();
-        }
-        cause = error.source();
-    }
-    false
+    Chain::new(error)
+        .find_map(<dyn Error>::downcast_ref)
+        .is_some_and(|error: &h2::Error| !error.is_remote() && !error.is_io() && !error.is_go_away())
 }
 
 fn unavailable() -> Response<Body> {
