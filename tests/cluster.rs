@@ -6,7 +6,7 @@ mod part;
 mod start;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -17,7 +17,7 @@ use crate::{
     nats::Nats,
     process::{self, Environment, Process},
     proxy::Proxy,
-    store::Store,
+    store::{self, Store},
 };
 
 pub use builder::Builder;
@@ -179,6 +179,22 @@ impl Cluster {
         match &self.store {
             None => Some(self.data_dir()),
             Some(store) => store.folder().map(Path::to_owned),
+        }
+    }
+
+    /// The names of what is stored of uploads, and of what has been begun.
+    pub async fn stored_names(&self) -> BTreeSet<String> {
+        match &self.store {
+            None => store::names_below(&self.data_dir()),
+            Some(store) => store.names().await,
+        }
+    }
+
+    /// Every object that lies where no folder of [`Self::objects`] shows it, with its name.
+    pub async fn distant_objects(&self) -> Vec<(String, Vec<u8>)> {
+        match &self.store {
+            None => Vec::new(),
+            Some(store) => store.contents().await,
         }
     }
 

@@ -1,5 +1,9 @@
-//! The object storage behind a cluster: an S3 server on loopback in this process, or the one that
-//! `CHATROOM_TEST_S3_ENDPOINT` names. Knows where the bytes lie, so that a test can see what was left behind.
+//! The object storage behind a cluster: an S3 server on loopback in this process, or a bucket of its own on the one that
+//! `CHATROOM_TEST_S3_ENDPOINT` names, with `_BUCKET`, which the bucket's name begins with, `_ACCESS_KEY` and
+//! `_SECRET_KEY`. Knows what lies there, so that a test can see what was left behind.
+
+mod named;
+mod served;
 
 use std::{
     collections::BTreeSet,
@@ -8,87 +12,39 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-};
-use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
-use s3s_fs::FileSystem;
-use tokio::{net::TcpListener, task::JoinHandle};
-
+use self::{named::Named, served::Served};
 use crate::process::Environment;
 
-const BUCKET: &str = "chatroom";
-const ACCESS_KEY: &str = "test-access-key";
-const SECRET_KEY: &str = "test-secret-key";
-
-/// An S3 server.
+/// A bucket on an S3 server.
 #[derive(Debug)]
 pub struct Store {
     environment: Environment,
-    address: Option<SocketAddr>,
-    /// Where the server of this process keeps its files.
-    folder: Option<PathBuf>,
-    server: Option<JoinHandle<()>>,
+    address: SocketAddr,
+    server: Server,
+}
+
+#[derive(Debug)]
+enum Server {
+    /// In this process.
+    Served(Served),
+    /// Another's.
+    Named(Named),
 }
 
 impl Store {
-    /// The server that `CHATROOM_TEST_S3_ENDPOINT` and its companions name, or one that keeps its files in `folder`.
+    /// On the server that the environment names, or on one that keeps its files in `folder`.
     pub async fn start(folder: &Path) -> Self {
-        match env::var("CHATROOM_TEST_S3_ENDPOINT") {
-            Ok(endpoint) => Self::named(endpoint),
-            Err(_) => Self::own(folder).await,
+        if let Ok(endpoint) = env::var("CHATROOM_TEST_S3_ENDPOINT") {
+            let (address, named) = Named::open(&endpoint).await;
+            Self { environment: named.environment(), address, server: Server::Named(named) }
+        } else {
+            let (address, served) = Served::start(folder).await;
+            Self { environment: served::environment(), address, server: Server::Served(served) }
         }
     }
 
-    fn named(endpoint: String) -> Self {
-        let companion = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
-        let environment = environment(
-            endpoint,
-            companion("CHATROOM_TEST_S3_BUCKET", BUCKET),
-            companion("CHATROOM_TEST_S3_REGION", "us-east-1"),
-            companion("CHATROOM_TEST_S3_ACCESS_KEY", ACCESS_KEY),
-            companion("CHATROOM_TEST_S3_SECRET_KEY", SECRET_KEY),
-        );
-        Self { environment, address: None, folder: None, server: None }
-    }
-
-    async fn own(folder: &Path) -> Self {
-        fs::create_dir_all(folder.join(BUCKET)).expect("a folder can be made");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let address = listener.local_addr().expect("a bound listener has an address");
-        let mut service = S3ServiceBuilder::new(FileSystem::new(folder).expect("a folder can be served"));
-        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let service = service.build();
-        let server = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let service = service.clone();
-                // Where that fails, answers come later.
-                let _ = stream.set_nodelay(true);
-                tokio::spawn(async move {
-                    // A client that goes away is no concern of a test's storage.
-                    let _ =
-                        auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-        });
-        let environment = environment(
-            format!("http://{address}"),
-            BUCKET.to_owned(),
-            "us-east-1".to_owned(),
-            ACCESS_KEY.to_owned(),
-            SECRET_KEY.to_owned(),
-        );
-        Self { environment, address: Some(address), folder: Some(folder.to_owned()), server: Some(server) }
-    }
-
-    /// The settings that lead a file service here.
-    pub fn environment(&self) -> &Environment {
-        &self.environment
-    }
-
-    /// The address that the server of this process listens on.
-    pub fn address(&self) -> Option<SocketAddr> {
+    /// The address that the server listens on.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -99,35 +55,35 @@ impl Store {
         environment
     }
 
-    /// Where the server keeps its files, if that is a folder of this machine.
+    /// Where the server keeps its files, where it is the one of this process.
     pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
+        match &self.server {
+            Server::Served(served) => Some(served.folder()),
+            Server::Named(_) => None,
+        }
     }
-}
 
-impl Drop for Store {
-    fn drop(&mut self) {
-        if let Some(server) = &self.server {
-            server.abort();
+    /// The names of what is stored, and of what has been begun.
+    pub async fn names(&self) -> BTreeSet<String> {
+        match &self.server {
+            Server::Served(served) => names_below(served.folder()),
+            Server::Named(named) => named.names().await,
+        }
+    }
+
+    /// Everything that is stored on another's server, with its name; what one's own keeps lies below its folder.
+    pub async fn contents(&self) -> Vec<(String, Vec<u8>)> {
+        match &self.server {
+            Server::Served(_) => Vec::new(),
+            Server::Named(named) => named.contents().await,
         }
     }
 }
 
-fn environment(
-    endpoint: String,
-    bucket: String,
-    region: String,
-    access_key: String,
-    secret_key: String,
-) -> Environment {
-    Environment::from([
-        ("CHATROOM_S3_ENDPOINT", endpoint),
-        ("CHATROOM_S3_BUCKET", bucket),
-        ("CHATROOM_S3_REGION", region),
-        ("CHATROOM_S3_ACCESS_KEY", access_key),
-        ("CHATROOM_S3_SECRET_KEY", secret_key),
-        ("CHATROOM_S3_FORCE_PATH_STYLE", "true".to_owned()),
-    ])
+/// The files below `folder` that hold uploads or parts of them; databases grow by other things.
+pub fn names_below(folder: &Path) -> BTreeSet<String> {
+    let names = files_below(folder).into_iter().map(|(path, size)| format!("{} of {size} bytes", path.display()));
+    names.filter(|name| !name.contains(".db")).collect()
 }
 
 /// Every file below `folder`, with its size.

@@ -163,7 +163,7 @@ async fn storage_beside(cluster: &Cluster, place: &Path) -> (Option<Store>, Envi
         Shape::Distributed => (None, cluster.environment(Part::File)),
         Shape::Standalone => {
             let store = Store::start(&place.join("objects")).await;
-            let environment = store.environment().clone();
+            let environment = store.environment_at(store.address());
             (Some(store), environment)
         }
     }

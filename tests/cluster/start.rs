@@ -24,10 +24,7 @@ impl Cluster {
         let nats = Nats::start();
         let bus = self.reachable(Dependency::Bus, nats.address()).await;
         let store = Store::start(&self.place.path().join("objects")).await;
-        let storage = match store.address() {
-            Some(address) => store.environment_at(self.reachable(Dependency::Storage, address).await),
-            None => store.environment().clone(),
-        };
+        let storage = store.environment_at(self.reachable(Dependency::Storage, store.address()).await);
         let server = postgres::address(postgres);
         let through = self.reachable(Dependency::Database, server).await;
         // The user service, which is there first, asks the file service, which asks it.

@@ -171,7 +171,7 @@ impl Objects {
         Ok(())
     }
 
-    /// Removes a file; fine where there is none. Nobody waits for it: a store that is silent may come back.
+    /// Removes a file; fine where there is none. Waits out a store that is silent.
     #[tracing::instrument(level = "debug", name = "s3.delete", skip_all, err(level = "debug"))]
     pub async fn remove(&self, name: &FileName) -> Result<(), StoreError> {
         self.client.delete_object().bucket(&*self.bucket).key(name.as_str()).send().await?;

@@ -145,6 +145,10 @@ async fn stored(world: &World) -> Vec<(String, String)> {
     for folder in folders.into_iter().flatten().filter(|folder| folder.exists()) {
         found.extend(in_files(&folder));
     }
+    for (name, bytes) in world.cluster.distant_objects().await {
+        let traces = TRACES.into_iter().filter(|trace| mentions(name.as_bytes(), trace) || mentions(&bytes, trace));
+        found.extend(traces.map(|trace| (name.clone(), trace.to_owned())));
+    }
     if world.cluster.shape() == Shape::Distributed {
         for part in [Part::User, Part::Merchant, Part::Group] {
             let url = world.cluster.environment(part)["CHATROOM_DATABASE_URL"].clone();

@@ -6,7 +6,6 @@ use chatroom_tests::{
     Shape,
     client::{Answer, Client, send},
     raw::Connection,
-    store,
 };
 use futures::{StreamExt as _, stream};
 use reqwest::{Method, StatusCode};
@@ -177,13 +176,9 @@ async fn huge_part_headers_are_400(world: World) {
 
 async fn a_connection_dropped_halfway_leaves_nothing(world: World) {
     const SIZE: usize = 20 << 20;
-    let Some(folder) = world.cluster.objects() else {
-        panic!("the storage is on another machine, and what lies there cannot be seen");
-    };
     let user = world.user().await;
     let whole = form(b"content-disposition: form-data; name=\"file\"; filename=\"a.png\"", &picture(SIZE));
-    let files = || objects(&folder);
-    let before = files();
+    let before = world.cluster.stored_names().await;
     // Within the first part of a multipart upload, and beyond it.
     for sent in [200, 100_000, 1 << 20, 12 << 20, whole.len() - 3] {
         let mut connection = Connection::open(world.cluster.address()).await;
@@ -195,21 +190,16 @@ async fn a_connection_dropped_halfway_leaves_nothing(world: World) {
         assert!(answer.status.is_client_error(), "{answer:?}");
     }
     let settled = async {
-        while files() != before {
+        while world.cluster.stored_names().await != before {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     let settled = tokio::time::timeout(Duration::from_secs(20), settled).await;
-    assert!(settled.is_ok(), "left behind: {:?}", files().difference(&before).collect::<Vec<_>>());
-    // What was acknowledged is there, which shows that the folder is the right one.
+    let left = world.cluster.stored_names().await;
+    assert!(settled.is_ok(), "left behind: {:?}", left.difference(&before).collect::<Vec<_>>());
+    // What was acknowledged is there, which shows that this is the right place to look.
     user.client.upload("a.png", picture(SIZE)).await.ok();
-    assert!(files() != before);
-}
-
-/// The files below `folder` that hold uploads or parts of them; databases grow by other things.
-fn objects(folder: &std::path::Path) -> std::collections::BTreeSet<(std::path::PathBuf, u64)> {
-    let is_database = |path: &std::path::Path| path.to_string_lossy().contains(".db");
-    store::files_below(folder).into_iter().filter(|(path, _)| !is_database(path)).collect()
+    assert!(world.cluster.stored_names().await != before);
 }
 
 async fn memory_does_not_grow_with_the_file(world: World) {
