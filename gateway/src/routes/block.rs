@@ -14,7 +14,7 @@ use crate::{
     error::Refusal,
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
-    query::{Query, limit, next},
+    query::{Query, after, limit, next},
     state::App,
     value::Time,
 };
@@ -103,7 +103,7 @@ impl<'a> Block<'a> {
 )]
 async fn list(caller: SignedIn, State(app): State<App>, Query(window): Query<Window>) -> Result<Response, Refusal> {
     let page_size = limit(window.limit, BLOCKS.0, BLOCKS.1)?;
-    let page_token = window.after.unwrap_or_default();
+    let page_token = after(window.after)?;
     let answer = app.conduct().list_blocks(caller.request(ListBlocksRequest { page_size, page_token })).await?;
     let answer = answer.into_inner();
     let ids = answer.blocks.iter().map(|block| block.user.as_str());

@@ -21,7 +21,7 @@ use crate::{
     error::{Refusal, filled},
     limit::Writer,
     openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
-    query::{Query, limit, next},
+    query::{Query, after, limit, next},
     state::App,
     value::{Id, Time},
 };
@@ -212,7 +212,7 @@ async fn list(caller: SignedIn, State(app): State<App>, Query(window): Query<Win
         merchant: window.merchant,
         resolved,
         page_size: limit(window.limit, REPORTS.0, REPORTS.1)?,
-        page_token: window.after.unwrap_or_default(),
+        page_token: after(window.after)?,
     };
     let answer = app.conduct().list_reports(caller.request(request)).await?.into_inner();
     let people = app.directory.people(answer.reports.iter().flat_map(people), |message| caller.request(message)).await;

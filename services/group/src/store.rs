@@ -26,7 +26,7 @@ mod webhook;
 mod words;
 
 use chatroom_kit::db::{Db, Pulse};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use crate::domain::Event;
 
@@ -37,11 +37,6 @@ pub use search::Found;
 pub use send::{Batch, Sent};
 pub use upload::Discarded;
 pub use watch::{Watched, WatchedGroup};
-
-/// After any row: nothing happens in the year 9999.
-fn far_future() -> DateTime<Utc> {
-    DateTime::from_timestamp(253_402_214_400, 0).unwrap_or(DateTime::UNIX_EPOCH)
-}
 
 /// How long a request can be repeated.
 const REPEATABLE: TimeDelta = TimeDelta::hours(24);

@@ -1,11 +1,12 @@
-//! Where a list that is read in parts goes on, and how a client names it. Owns the token's form; which time the rows are
-//! listed by, and their order, are each store's.
+//! Where a list that is read in parts goes on, and how a client names it. Owns the token's form and the bounds that a
+//! statement compares rows with; which time the rows are listed by, and their order, are each store's.
 
 use chrono::{DateTime, Utc};
 
 use crate::{
     error::{Invalid, Problem},
     ids::Id,
+    wire,
 };
 
 /// Where a list goes on: beside the row of that time and id. As a token it reads `<milliseconds since the epoch>.<id>`.
@@ -30,12 +31,40 @@ impl<K> TimeCursor<K> {
         format!("{}.{}", self.time.timestamp_millis(), self.id)
     }
 
+    /// The time and id that an ascending list's rows are greater than: no row's where it begins, since ids are hex digits
+    /// and nothing was made in 1970.
+    pub fn lower_bound(after: Option<Self>) -> (DateTime<Utc>, String) {
+        after.map_or((DateTime::UNIX_EPOCH, String::new()), Self::bound)
+    }
+
+    /// The time and id that a descending list's rows are less than: no row's where it begins.
+    pub fn upper_bound(before: Option<Self>) -> (DateTime<Utc>, String) {
+        before.map_or((DateTime::from_timestamp_nanos(i64::MAX), String::new()), Self::bound)
+    }
+
+    fn bound(self) -> (DateTime<Utc>, String) {
+        (self.time, self.id.to_string())
+    }
+
     fn read(token: &str) -> Option<Self> {
         let (milliseconds, id) = token.split_once('.')?;
         // Databases do not reach as far back as a token can be made to say.
         let milliseconds = milliseconds.parse().ok().filter(|milliseconds| *milliseconds >= 0_i64)?;
         Some(Self { time: DateTime::from_timestamp_millis(milliseconds)?, id: id.parse().ok()? })
     }
+}
+
+/// Cuts `rows`, one more than wanted having been asked for, to `limit`. Answers the token that the list goes on with,
+/// after the last one's place; an empty one where it ends.
+pub fn cut<T, K>(rows: &mut Vec<T>, limit: i64, place: impl Fn(&T) -> (DateTime<Utc>, Id<K>)) -> String {
+    let more = wire::cut(rows, limit);
+    next_page_token(rows, more, place)
+}
+
+/// The token that a list goes on with after `rows`; an empty one where there are no more.
+pub fn next_page_token<T, K>(rows: &[T], more: bool, place: impl Fn(&T) -> (DateTime<Utc>, Id<K>)) -> String {
+    let last = rows.last().filter(|_| more).map(place);
+    last.map(|(time, id)| TimeCursor { time, id }.token()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod ids;
 mod life_signs;
 pub mod lifecycle;
 pub mod link;
+pub mod role;
 pub mod rpc;
 pub mod service_token;
 pub mod telemetry;

@@ -8,6 +8,7 @@ use chatroom_kit::{
     fields::{DisplayName, Icon, RequestId},
     ids::{MerchantId, UserId},
     link::Link,
+    role::is_administrator,
     wire,
 };
 use chatroom_proto::{
@@ -17,7 +18,7 @@ use chatroom_proto::{
         JoinMerchantRequest, JoinMerchantResponse, ListMembershipsRequest, ListMembershipsResponse, SetServingRequest,
         SetServingResponse, merchant_service_server::MerchantService,
     },
-    user::v1::{GetUserRequest, Role, user_service_client::UserServiceClient},
+    user::v1::{GetUserRequest, user_service_client::UserServiceClient},
 };
 use tonic::{Code, Request, Response, Status};
 
@@ -41,14 +42,12 @@ impl Service {
         Self { store, users: UserServiceClient::new(user), verifier, clock, activation }
     }
 
-    /// Asks the user service what the caller is now: the role in the token is as old as the token.
-    async fn caller_must_be_administrator(&self, caller: &Caller) -> Result<(), Error> {
-        let request = caller.request(GetUserRequest { id: caller.id.to_string() });
-        let answer = self.users.clone().get_user(request).await.map_err(Error::Upstream)?;
-        if answer.get_ref().user.as_ref().is_some_and(|user| user.role() == Role::Administrator) {
-            return Ok(());
+    async fn must_administrate(&self, caller: &Caller) -> Result<(), Error> {
+        match is_administrator(&self.users, caller).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::AdminOnly),
+            Err(status) => Err(Error::Upstream(status)),
         }
-        Err(Error::AdminOnly)
     }
 
     /// Asks the user service, on the caller's behalf.
@@ -157,7 +156,7 @@ impl MerchantService for Service {
         request: Request<IssueActivationCodesRequest>,
     ) -> Result<Response<IssueActivationCodesResponse>, Status> {
         let caller = self.verifier.caller(&request)?;
-        self.caller_must_be_administrator(&caller).await?;
+        self.must_administrate(&caller).await?;
         let now = self.clock.now();
         let asked = request.get_ref();
         let expires_at = asked.expire_time.as_ref().map(|time| wire::moment("expiresAt", time)).transpose()?;

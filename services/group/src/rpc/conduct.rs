@@ -2,9 +2,10 @@
 
 use chatroom_kit::{
     auth::Caller,
-    cursor::TimeCursor,
+    cursor::{self, TimeCursor},
     error::{Invalid, Problem},
     ids::{MerchantId, UserId},
+    role::is_administrator,
     wire,
 };
 use chatroom_proto::{
@@ -16,7 +17,6 @@ use chatroom_proto::{
         conduct_service_server::ConductService, create_report_request::Subject,
     },
     message::v1 as message_proto,
-    user::v1::{GetUserRequest, Role},
 };
 use tonic::{Request, Response, Status};
 
@@ -54,9 +54,7 @@ impl ConductService for Service {
         let limit = wire::page_size(*page_size)?;
         let before = TimeCursor::parse(page_token)?;
         let mut blocks = self.store.blocks(caller.id, before, limit + 1).await.map_err(Error::from)?;
-        let more = wire::cut(&mut blocks, limit);
-        let next = more.then(|| blocks.last()).flatten();
-        let next = next.map(|last| TimeCursor { time: last.created_at, id: last.user }.token());
+        let next_page_token = cursor::cut(&mut blocks, limit, |block| (block.created_at, block.user));
         let blocks = blocks
             .iter()
             .map(|block| proto::Block {
@@ -64,7 +62,7 @@ impl ConductService for Service {
                 create_time: Some(wire::timestamp(block.created_at)),
             })
             .collect();
-        Ok(Response::new(ListBlocksResponse { blocks, next_page_token: next.unwrap_or_default() }))
+        Ok(Response::new(ListBlocksResponse { blocks, next_page_token }))
     }
 
     async fn create_report(
@@ -96,13 +94,12 @@ impl ConductService for Service {
         let fitting = encode::fitting(listed.iter().map(|it| it.message.as_ref()));
         more |= fitting < listed.len();
         listed.truncate(fitting);
-        let next = more.then(|| listed.last()).flatten();
-        let next = next.map(|last| TimeCursor { time: last.report.created_at, id: last.report.id }.token());
+        let next_page_token = cursor::next_page_token(&listed, more, |it| (it.report.created_at, it.report.id));
         let reports = listed
             .into_iter()
             .map(|ListedReport { report, message }| encode_report(report, message.map(encode::message)))
             .collect();
-        Ok(Response::new(ListReportsResponse { reports, next_page_token: next.unwrap_or_default() }))
+        Ok(Response::new(ListReportsResponse { reports, next_page_token }))
     }
 
     async fn list_own_reports(
@@ -114,11 +111,9 @@ impl ConductService for Service {
         let limit = wire::page_size(*page_size)?;
         let after = TimeCursor::parse(page_token)?;
         let mut reports = self.store.reports_by(caller.id, after, limit + 1).await.map_err(Error::from)?;
-        let more = wire::cut(&mut reports, limit);
-        let next = more.then(|| reports.last()).flatten();
-        let next = next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token());
+        let next_page_token = cursor::cut(&mut reports, limit, |report| (report.created_at, report.id));
         let reports = reports.into_iter().map(|report| encode_report(report, None)).collect();
-        Ok(Response::new(ListOwnReportsResponse { reports, next_page_token: next.unwrap_or_default() }))
+        Ok(Response::new(ListOwnReportsResponse { reports, next_page_token }))
     }
 
     async fn resolve_report(
@@ -196,11 +191,9 @@ impl ConductService for Service {
         let before = TimeCursor::parse(page_token)?;
         self.must_administrate(&caller).await?;
         let mut actions = self.store.actions(merchant, before, limit + 1).await.map_err(Error::from)?;
-        let more = wire::cut(&mut actions, limit);
-        let next = more.then(|| actions.last()).flatten();
-        let next = next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token());
+        let next_page_token = cursor::cut(&mut actions, limit, |action| (action.created_at, action.id));
         let actions = actions.into_iter().map(encode_action).collect();
-        Ok(Response::new(ListModerationActionsResponse { actions, next_page_token: next.unwrap_or_default() }))
+        Ok(Response::new(ListModerationActionsResponse { actions, next_page_token }))
     }
 }
 
@@ -249,14 +242,12 @@ impl Service {
         }
     }
 
-    /// Refuses everyone but administrators, as the user service knows them.
     async fn must_administrate(&self, caller: &Caller) -> Result<(), Error> {
-        let request = caller.request(GetUserRequest { id: caller.id.to_string() });
-        let user = self.users.clone().get_user(request).await.map_err(Error::Upstream)?.into_inner().user;
-        if user.is_some_and(|user| user.role() == Role::Administrator) {
-            return Ok(());
+        match is_administrator(&self.users, caller).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::AdminOnly),
+            Err(status) => Err(Error::Upstream(status)),
         }
-        Err(Error::AdminOnly)
     }
 }
 

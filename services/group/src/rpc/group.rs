@@ -2,7 +2,7 @@
 
 use chatroom_kit::{
     auth::Caller,
-    cursor::TimeCursor,
+    cursor::{self, TimeCursor},
     fields::{DisplayName, Icon, RequestId},
     ids::{GroupId, MerchantId, UserId},
     wire,
@@ -52,10 +52,7 @@ impl GroupService for Service {
             // A page with groups exists; only for one without must its service be asked.
             self.page(&caller, merchant).await?;
         }
-        let more = wire::cut(&mut listed, limit);
-        let next = more.then(|| listed.last()).flatten();
-        let next_page_token =
-            next.map(|last| TimeCursor { time: last.group.created_at, id: last.group.id }.token()).unwrap_or_default();
+        let next_page_token = cursor::cut(&mut listed, limit, |it| (it.group.created_at, it.group.id));
         let groups = listed.into_iter().map(encode::listed).collect();
         Ok(Response::new(ListGroupsResponse { groups, next_page_token }))
     }
@@ -107,10 +104,7 @@ impl GroupService for Service {
         let after = TimeCursor::parse(page_token)?;
         self.access(group, caller.id).await?.must_be_member().map_err(Error::from)?;
         let mut members = self.store.members(group, after, limit + 1).await.map_err(Error::from)?;
-        let more = wire::cut(&mut members, limit);
-        let next = more.then(|| members.last()).flatten();
-        let next_page_token =
-            next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token()).unwrap_or_default();
+        let next_page_token = cursor::cut(&mut members, limit, |member| (member.created_at, member.id));
         let members = members.iter().map(encode::member).collect();
         Ok(Response::new(ListMembersResponse { members, next_page_token }))
     }

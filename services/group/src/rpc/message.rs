@@ -4,7 +4,7 @@ use std::mem;
 
 use chatroom_kit::{
     auth::Caller,
-    cursor::TimeCursor,
+    cursor::{self, TimeCursor},
     error::{Invalid, Problem},
     ids::{GroupId, MerchantId, UserId},
     wire,
@@ -195,9 +195,7 @@ impl MessageService for Service {
         let fitting = encode::fitting(listed.iter().map(|conversation| conversation.last_message.as_ref()));
         more |= fitting < listed.len();
         listed.truncate(fitting);
-        let next = more.then(|| listed.last()).flatten();
-        let next_page_token =
-            next.map(|last| TimeCursor { time: last.active_at, id: last.group.id }.token()).unwrap_or_default();
+        let next_page_token = cursor::next_page_token(&listed, more, |it| (it.active_at, it.group.id));
         let conversations = listed.into_iter().map(encode::conversation).collect();
         Ok(Response::new(ListConversationsResponse { conversations, next_page_token }))
     }

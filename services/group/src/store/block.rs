@@ -50,7 +50,7 @@ impl Store {
         before: Option<TimeCursor<chatroom_kit::ids::User>>,
         limit: i64,
     ) -> Result<Vec<Block>, sqlx::Error> {
-        let (until, id) = before.map_or((super::far_future(), String::new()), |it| (it.time, it.id.to_string()));
+        let (until, id) = TimeCursor::upper_bound(before);
         let rows: Vec<(UserId, DateTime<Utc>)> = on!(&self.db, read pool => {
             sqlx::query_as(
                 "select blocked_id, created_at from block

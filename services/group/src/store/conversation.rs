@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use super::{
-    Store, far_future,
+    Store,
     row::{GroupRow, MemberRow, MessageRow, all, group_columns, json, member_columns, select_messages},
 };
 use crate::domain::{Conversation, Message, ReadCursor, unread};
@@ -36,8 +36,7 @@ impl Store {
         limit: i64,
         with_messages: bool,
     ) -> Result<Vec<Conversation>, sqlx::Error> {
-        // After any row: no group is active in the year 9999.
-        let (until, id) = after.map_or((far_future(), String::new()), |cursor| (cursor.time, cursor.id.to_string()));
+        let (until, id) = TimeCursor::upper_bound(after);
         let rows: Vec<ConversationRow> = on!(&self.db, read pool => {
             // One's own messages are looked up for the page only, once it is cut.
             sqlx::query_as(concat!(

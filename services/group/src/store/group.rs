@@ -106,9 +106,7 @@ impl Store {
         after: Option<TimeCursor<ids::Group>>,
         limit: i64,
     ) -> Result<Vec<ListedGroup>, sqlx::Error> {
-        // Before any row: ids are hex digits, and no group was opened in 1970.
-        let (since, id) =
-            after.map_or((DateTime::UNIX_EPOCH, String::new()), |cursor| (cursor.time, cursor.id.to_string()));
+        let (since, id) = TimeCursor::lower_bound(after);
         let rows: Vec<ListedRow> = on!(&self.db, read pool => {
             sqlx::query_as(concat!(
                 "select ", group_columns!(), ", m.id is not null as joined

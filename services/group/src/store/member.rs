@@ -72,9 +72,7 @@ impl Store {
         after: Option<TimeCursor<MemberKind>>,
         limit: i64,
     ) -> Result<Vec<Member>, sqlx::Error> {
-        // Before any row: ids are hex digits, and nobody joined in 1970.
-        let (since, id) =
-            after.map_or((DateTime::UNIX_EPOCH, String::new()), |cursor| (cursor.time, cursor.id.to_string()));
+        let (since, id) = TimeCursor::lower_bound(after);
         let rows: Vec<MemberRow> = on!(&self.db, read pool => {
             sqlx::query_as(concat!(
                 "select ", member_columns!(), " from member m

@@ -70,7 +70,7 @@ impl Store {
         after: Option<TimeCursor<ReportKind>>,
         limit: i64,
     ) -> Result<Vec<ListedReport>, sqlx::Error> {
-        let (since, id) = after.map_or((DateTime::UNIX_EPOCH, String::new()), |it| (it.time, it.id.to_string()));
+        let (since, id) = TimeCursor::lower_bound(after);
         let rows: Vec<ReportRow> = on!(&self.db, read pool => {
             sqlx::query_as(concat!(
                 "select ", report_columns!(), " from report
@@ -102,7 +102,7 @@ impl Store {
         after: Option<TimeCursor<ReportKind>>,
         limit: i64,
     ) -> Result<Vec<Report>, sqlx::Error> {
-        let (since, id) = after.map_or((DateTime::UNIX_EPOCH, String::new()), |it| (it.time, it.id.to_string()));
+        let (since, id) = TimeCursor::lower_bound(after);
         let rows: Vec<ReportRow> = on!(&self.db, read pool => {
             sqlx::query_as(concat!(
                 "select ", report_columns!(), " from report

@@ -107,7 +107,7 @@ impl Store {
         before: Option<TimeCursor<ActionMark>>,
         limit: i64,
     ) -> Result<Vec<Action>, sqlx::Error> {
-        let (until, id) = before.map_or((super::far_future(), String::new()), |it| (it.time, it.id.to_string()));
+        let (until, id) = TimeCursor::upper_bound(before);
         let statement = match merchant {
             Some(_) => {
                 "select * from moderation_action where merchant_id = $1 and (created_at, id) < ($2, $3)

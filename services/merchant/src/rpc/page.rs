@@ -2,7 +2,7 @@
 
 use chatroom_kit::{
     auth::Caller,
-    cursor::TimeCursor,
+    cursor::{self, TimeCursor},
     fields::{DisplayName, Icon},
     ids::{MerchantId, UserId},
     wire,
@@ -98,10 +98,7 @@ impl PageService for Service {
         let (page, _) = page.ok_or(Error::MerchantNotFound)?;
         page.must_belong_to(caller.id).map_err(Error::from)?;
         let mut members = self.store.members(id, after, limit + 1).await.map_err(Error::from)?;
-        let more = wire::cut(&mut members, limit);
-        let next = more.then(|| members.last()).flatten();
-        let next_page_token =
-            next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token()).unwrap_or_default();
+        let next_page_token = cursor::cut(&mut members, limit, |member| (member.created_at, member.id));
         let memberships = members.iter().map(|member| encode_membership(member, only_id(id))).collect();
         Ok(Response::new(ListPageMembersResponse { memberships, next_page_token }))
     }
@@ -111,16 +108,13 @@ impl PageService for Service {
         request: Request<ListPageDeedsRequest>,
     ) -> Result<Response<ListPageDeedsResponse>, Status> {
         let caller = self.verifier.caller(&request)?;
-        self.caller_must_be_administrator(&caller).await?;
+        self.must_administrate(&caller).await?;
         let ListPageDeedsRequest { merchant, page_size, page_token } = request.get_ref();
         let merchant = (!merchant.is_empty()).then(|| MerchantId::parse("merchant", merchant)).transpose()?;
         let limit = wire::page_size(*page_size)?;
         let before = TimeCursor::parse(page_token)?;
         let mut deeds = self.store.deeds(merchant, before, limit + 1).await.map_err(Error::from)?;
-        let more = wire::cut(&mut deeds, limit);
-        let next = more.then(|| deeds.last()).flatten();
-        let next_page_token =
-            next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token()).unwrap_or_default();
+        let next_page_token = cursor::cut(&mut deeds, limit, |deed| (deed.created_at, deed.id));
         Ok(Response::new(ListPageDeedsResponse {
             deeds: deeds.into_iter().map(encode_deed).collect(),
             next_page_token,
@@ -136,10 +130,7 @@ impl PageService for Service {
         let limit = wire::page_size(*page_size)?;
         let after = TimeCursor::parse(page_token)?;
         let mut pages = self.store.pages_by(caller.id, after, limit + 1).await.map_err(Error::from)?;
-        let more = wire::cut(&mut pages, limit);
-        let next = more.then(|| pages.last()).flatten();
-        let next_page_token =
-            next.map(|last| TimeCursor { time: last.created_at, id: last.id }.token()).unwrap_or_default();
+        let next_page_token = cursor::cut(&mut pages, limit, |page| (page.created_at, page.id));
         let merchants = pages.into_iter().map(encode_merchant).collect();
         Ok(Response::new(ListOwnPagesResponse { merchants, next_page_token }))
     }

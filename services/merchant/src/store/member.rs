@@ -135,9 +135,7 @@ impl Store {
         after: Option<TimeCursor<MembershipKind>>,
         limit: i64,
     ) -> Result<Vec<Membership>, sqlx::Error> {
-        // Before any row: ids are hex digits, and nobody joined in 1970.
-        let (since, id) =
-            after.map_or((DateTime::UNIX_EPOCH, String::new()), |after| (after.time, after.id.to_string()));
+        let (since, id) = TimeCursor::lower_bound(after);
         let rows: Vec<MembershipRow> = on!(&self.db, read pool => {
             sqlx::query_as(
                 concat!(

@@ -109,9 +109,7 @@ impl Store {
         after: Option<TimeCursor<ids::Merchant>>,
         limit: i64,
     ) -> Result<Vec<Merchant>, sqlx::Error> {
-        // Before any row: ids are hex digits, and no page was opened in 1970.
-        let (since, id) =
-            after.map_or((DateTime::UNIX_EPOCH, String::new()), |after| (after.time, after.id.to_string()));
+        let (since, id) = TimeCursor::lower_bound(after);
         let rows: Vec<MerchantRow> = on!(&self.db, read pool => {
             sqlx::query_as(
                 concat!(

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chatroom_kit::{
-    cursor::TimeCursor,
+    cursor::{self, TimeCursor},
     error::{Invalid, Problem},
     ids::UserId,
     wire,
@@ -90,12 +90,7 @@ impl AdminService for Service {
         let limit = wire::page_size(*page_size)?;
         let before = TimeCursor::parse(page_token)?;
         let mut deeds = self.store.deeds(user, before, limit + 1).await.map_err(Error::from)?;
-        let more = wire::cut(&mut deeds, limit);
-        let next =
-            more.then(|| deeds.last()).flatten().map(|last| TimeCursor { time: last.created_at, id: last.id }.token());
-        Ok(Response::new(ListDeedsResponse {
-            deeds: deeds.iter().map(encode::deed).collect(),
-            next_page_token: next.unwrap_or_default(),
-        }))
+        let next_page_token = cursor::cut(&mut deeds, limit, |deed| (deed.created_at, deed.id));
+        Ok(Response::new(ListDeedsResponse { deeds: deeds.iter().map(encode::deed).collect(), next_page_token }))
     }
 }

@@ -38,9 +38,7 @@ impl Store {
         before: Option<TimeCursor<DeedMark>>,
         limit: i64,
     ) -> Result<Vec<Deed>, sqlx::Error> {
-        // After any row.
-        let latest = || (DateTime::from_timestamp_nanos(i64::MAX), String::new());
-        let (until, id) = before.map_or_else(latest, |before| (before.time, before.id.to_string()));
+        let (until, id) = TimeCursor::upper_bound(before);
         let statement = match user {
             Some(_) => {
                 "select id, kind, by_id, user_id, created_at from deed

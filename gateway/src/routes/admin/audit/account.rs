@@ -5,14 +5,14 @@ use chatroom_proto::user::v1::{Deed as ProtoDeed, DeedKind, ListDeedsRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::DEEDS;
+use super::{Audit, Part, answer};
 use crate::{
     auth::SignedIn,
     chat::people::{People, Person},
-    envelope::{self, Envelope, ErrorEnvelope},
-    error::{Refusal, filled},
+    envelope::{Envelope, ErrorEnvelope},
+    error::Refusal,
     openapi::{NotServed, NotSignedIn, WrongQuery},
-    query::{Query, after, limit, next},
+    query::Query,
     state::App,
     value::{Id, Time},
 };
@@ -70,35 +70,21 @@ impl<'a> Deed<'a> {
     }
 }
 
-/// Which deeds to list.
+/// Whose deeds to list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(in crate::routes::admin) struct AuditWindow {
+pub(in crate::routes::admin) struct OfAccount {
     /// Only what was done to this user.
     #[param(pattern = "^[0-9a-f]{24}$", example = "64e2e53561a25a30db767a40")]
     user: Option<String>,
-    /// How many at most; 50 where it is not said.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<i32>,
-    /// The `after` of the answer that this one goes on from.
-    #[param(pattern = "^[0-9]{1,15}\\.[0-9a-f]{24}$")]
-    after: Option<String>,
-}
-
-/// A part of what was done.
-#[derive(Serialize, ToSchema)]
-pub(in crate::routes::admin) struct Audit<'a> {
-    deeds: Vec<Deed<'a>>,
-    /// What to ask for with `after` to go on; null where there is no more.
-    after: Option<&'a str>,
 }
 
 /// List what was done to accounts by administrators and on the command line, latest first; administrators only
 #[utoipa::path(
     get, path = "/h5/admin/audit", tag = "admin", operation_id = "listDeeds",
-    params(AuditWindow),
+    params(OfAccount, Part),
     responses(
-        (status = 200, description = "What was done", body = Envelope<Audit<'static>>),
+        (status = 200, description = "What was done", body = Envelope<Audit<'static, Deed<'static>>>),
         (status = 403, description = "`ADMIN_ONLY`", body = ErrorEnvelope<'static>),
         NotSignedIn, WrongQuery, NotServed
     ),
@@ -107,14 +93,13 @@ pub(in crate::routes::admin) struct Audit<'a> {
 pub(in crate::routes::admin) async fn list(
     caller: SignedIn,
     State(app): State<App>,
-    Query(AuditWindow { user, limit: asked, after: token }): Query<AuditWindow>,
+    Query(OfAccount { user }): Query<OfAccount>,
+    Query(part): Query<Part>,
 ) -> Result<Response, Refusal> {
-    let page_size = limit(asked, DEEDS.0, DEEDS.1)?;
-    let request = ListDeedsRequest { user: user.unwrap_or_default(), page_size, page_token: after(token)? };
-    let answer = app.account_admin().list_deeds(caller.request(request)).await?.into_inner();
-    let ids = answer.deeds.iter().flat_map(|deed| [deed.by.as_str(), &deed.user]);
+    let (page_size, page_token) = part.read()?;
+    let request = ListDeedsRequest { user: user.unwrap_or_default(), page_size, page_token };
+    let listed = app.account_admin().list_deeds(caller.request(request)).await?.into_inner();
+    let ids = listed.deeds.iter().flat_map(|deed| [deed.by.as_str(), &deed.user]);
     let people = app.directory.people(ids, |message| caller.request(message)).await;
-    let deeds = filled(answer.deeds.iter().map(|deed| Deed::of(deed, &people)).collect::<Option<Vec<_>>>())?;
-    let after = next(&answer.next_page_token);
-    Ok(envelope::success(Audit { deeds, after }))
+    answer(&listed.deeds, &listed.next_page_token, |deed| Deed::of(deed, &people))
 }

@@ -5,14 +5,14 @@ use chatroom_proto::conduct::v1::{ListModerationActionsRequest, ModerationAction
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{DEEDS, PageWindow};
+use super::{Audit, OfPage, Part, answer};
 use crate::{
     auth::SignedIn,
     chat::people::{People, Person},
-    envelope::{self, Envelope, ErrorEnvelope},
-    error::{Refusal, filled},
+    envelope::{Envelope, ErrorEnvelope},
+    error::Refusal,
     openapi::{NotServed, NotSignedIn, WrongQuery},
-    query::{Query, after, limit, next},
+    query::Query,
     state::App,
     value::{Id, Time},
 };
@@ -78,20 +78,12 @@ impl<'a> ModerationDeed<'a> {
     }
 }
 
-/// A part of what was done about messages.
-#[derive(Serialize, ToSchema)]
-pub(in crate::routes::admin) struct ModerationAudit<'a> {
-    deeds: Vec<ModerationDeed<'a>>,
-    /// What to ask for with `after` to go on; null where there is no more.
-    after: Option<&'a str>,
-}
-
 /// List what was done about messages, latest first; administrators only
 #[utoipa::path(
     get, path = "/h5/admin/audit/moderation", tag = "admin", operation_id = "listModerationActions",
-    params(PageWindow),
+    params(OfPage, Part),
     responses(
-        (status = 200, description = "What was done", body = Envelope<ModerationAudit<'static>>),
+        (status = 200, description = "What was done", body = Envelope<Audit<'static, ModerationDeed<'static>>>),
         (status = 403, description = "`ADMIN_ONLY`", body = ErrorEnvelope<'static>),
         NotSignedIn, WrongQuery, NotServed
     ),
@@ -100,15 +92,13 @@ pub(in crate::routes::admin) struct ModerationAudit<'a> {
 pub(in crate::routes::admin) async fn list(
     caller: SignedIn,
     State(app): State<App>,
-    Query(PageWindow { merchant, limit: asked, after: token }): Query<PageWindow>,
+    Query(OfPage { merchant }): Query<OfPage>,
+    Query(part): Query<Part>,
 ) -> Result<Response, Refusal> {
-    let page_size = limit(asked, DEEDS.0, DEEDS.1)?;
-    let merchant = merchant.unwrap_or_default();
-    let request = ListModerationActionsRequest { merchant, page_size, page_token: after(token)? };
-    let answer = app.conduct().list_moderation_actions(caller.request(request)).await?.into_inner();
-    let people =
-        app.directory.people(answer.actions.iter().map(|action| &*action.user), |ids| caller.request(ids)).await;
-    let deeds = answer.actions.iter().map(|action| ModerationDeed::of(action, &people)).collect::<Option<Vec<_>>>();
-    let after = next(&answer.next_page_token);
-    Ok(envelope::success(ModerationAudit { deeds: filled(deeds)?, after }))
+    let (page_size, page_token) = part.read()?;
+    let request = ListModerationActionsRequest { merchant: merchant.unwrap_or_default(), page_size, page_token };
+    let listed = app.conduct().list_moderation_actions(caller.request(request)).await?.into_inner();
+    let ids = listed.actions.iter().map(|action| action.user.as_str());
+    let people = app.directory.people(ids, |message| caller.request(message)).await;
+    answer(&listed.actions, &listed.next_page_token, |action| ModerationDeed::of(action, &people))
 }

@@ -5,14 +5,14 @@ use chatroom_proto::merchant::v1::{ListPageDeedsRequest, PageDeed as ProtoDeed, 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{DEEDS, PageWindow};
+use super::{Audit, OfPage, Part, answer};
 use crate::{
     auth::SignedIn,
     chat::people::{People, Person},
-    envelope::{self, Envelope, ErrorEnvelope},
-    error::{Refusal, filled},
+    envelope::{Envelope, ErrorEnvelope},
+    error::Refusal,
     openapi::{NotServed, NotSignedIn, WrongQuery},
-    query::{Query, after, limit, next},
+    query::Query,
     state::App,
     value::{Id, Time},
 };
@@ -78,20 +78,12 @@ impl<'a> PageDeed<'a> {
     }
 }
 
-/// A part of what was done to pages.
-#[derive(Serialize, ToSchema)]
-pub(in crate::routes::admin) struct PageAudit<'a> {
-    deeds: Vec<PageDeed<'a>>,
-    /// What to ask for with `after` to go on; null where there is no more.
-    after: Option<&'a str>,
-}
-
 /// List what was done to pages, and who issued activation codes, latest first; administrators only
 #[utoipa::path(
     get, path = "/h5/admin/audit/page", tag = "admin", operation_id = "listPageDeeds",
-    params(PageWindow),
+    params(OfPage, Part),
     responses(
-        (status = 200, description = "What was done", body = Envelope<PageAudit<'static>>),
+        (status = 200, description = "What was done", body = Envelope<Audit<'static, PageDeed<'static>>>),
         (status = 403, description = "`ADMIN_ONLY`", body = ErrorEnvelope<'static>),
         NotSignedIn, WrongQuery, NotServed
     ),
@@ -100,14 +92,13 @@ pub(in crate::routes::admin) struct PageAudit<'a> {
 pub(in crate::routes::admin) async fn list(
     caller: SignedIn,
     State(app): State<App>,
-    Query(PageWindow { merchant, limit: asked, after: token }): Query<PageWindow>,
+    Query(OfPage { merchant }): Query<OfPage>,
+    Query(part): Query<Part>,
 ) -> Result<Response, Refusal> {
-    let page_size = limit(asked, DEEDS.0, DEEDS.1)?;
-    let request = ListPageDeedsRequest { merchant: merchant.unwrap_or_default(), page_size, page_token: after(token)? };
-    let answer = app.page().list_page_deeds(caller.request(request)).await?.into_inner();
-    let ids = answer.deeds.iter().flat_map(|deed| [deed.by.as_str(), &deed.user]).filter(|id| !id.is_empty());
+    let (page_size, page_token) = part.read()?;
+    let request = ListPageDeedsRequest { merchant: merchant.unwrap_or_default(), page_size, page_token };
+    let listed = app.page().list_page_deeds(caller.request(request)).await?.into_inner();
+    let ids = listed.deeds.iter().flat_map(|deed| [deed.by.as_str(), &deed.user]).filter(|id| !id.is_empty());
     let people = app.directory.people(ids, |message| caller.request(message)).await;
-    let deeds = filled(answer.deeds.iter().map(|deed| PageDeed::of(deed, &people)).collect::<Option<Vec<_>>>())?;
-    let after = next(&answer.next_page_token);
-    Ok(envelope::success(PageAudit { deeds, after }))
+    answer(&listed.deeds, &listed.next_page_token, |deed| PageDeed::of(deed, &people))
 }
