@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
 use serde_json::Value;
 
 /// How long anything that a process does by itself may take on a busy machine.
@@ -44,6 +44,13 @@ struct Log {
 struct LogState {
     lines: Vec<String>,
     ended: bool,
+}
+
+/// Lets this process and those that it starts open as many files as the system allows: some shells start with few.
+pub fn allow_many_files() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let most = Rlimit { current: limit.maximum, ..limit };
+    rustix::process::setrlimit(Resource::Nofile, most).expect("a soft limit can be raised to the hard one");
 }
 
 /// A command for the binary `name` in a clean environment: the one in the folder that `CHATROOM_TEST_BINARIES` names, or

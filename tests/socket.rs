@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
-    tungstenite::{self, Message, client::IntoClientRequest as _, protocol::frame::coding::CloseCode},
+    tungstenite::{self, Message, Utf8Bytes, client::IntoClientRequest as _, protocol::frame::coding::CloseCode},
 };
 
 use crate::process::PATIENCE;
@@ -159,19 +159,33 @@ impl Socket {
         timeout(patience, self.receive()).await.ok()
     }
 
+    /// The text of the next frame, for those who make no [`Self::request`]; none where nothing comes any more, or not in
+    /// time.
+    pub async fn text_within(&mut self, patience: Duration) -> Option<Utf8Bytes> {
+        timeout(patience, self.receive_text()).await.ok()?.ok()
+    }
+
     async fn receive(&mut self) -> Coming {
+        match self.receive_text().await {
+            Ok(text) => {
+                let frame = serde_json::from_str(&text);
+                Coming::Frame(frame.unwrap_or_else(|error| panic!("no JSON ({error}): {text}")))
+            }
+            Err(code) => Coming::Closed(code),
+        }
+    }
+
+    /// The next text, or the code with which the server has closed.
+    async fn receive_text(&mut self) -> Result<Utf8Bytes, Option<u16>> {
         loop {
             match self.stream.next().await {
-                Some(Ok(Message::Text(text))) => {
-                    let frame = serde_json::from_str(&text);
-                    return Coming::Frame(frame.unwrap_or_else(|error| panic!("no JSON ({error}): {text}")));
-                }
+                Some(Ok(Message::Text(text))) => return Ok(text),
                 Some(Ok(Message::Close(close))) => {
                     let code = close.map(|close| u16::from(close.code));
-                    return Coming::Closed(code.filter(|code| *code != u16::from(CloseCode::Status)));
+                    return Err(code.filter(|code| *code != u16::from(CloseCode::Status)));
                 }
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Coming::Closed(None),
+                Some(Err(_)) | None => return Err(None),
             }
         }
     }

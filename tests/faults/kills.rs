@@ -17,6 +17,7 @@ use crate::{
     report::Figure,
     rig::Rig,
     scene::{Route, Scene},
+    victim::Victim,
     writers::Writers,
 };
 
@@ -25,14 +26,6 @@ const ALIVE: Duration = Duration::from_millis(700);
 const AWAY: Duration = Duration::from_millis(700);
 /// How long a reader waits between two requests.
 const PAUSE: Duration = Duration::from_millis(10);
-
-/// What is killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Victim {
-    Process(Replica),
-    Bus,
-    Database,
-}
 
 /// Each in turn; the first four of them are what the short form kills.
 const VICTIMS: [Victim; 12] = [
@@ -104,17 +97,9 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
 /// Kills something, starts it again, and waits until everything is served.
 async fn kill(rig: &mut Rig, scene: &Scene, victim: Victim) -> anyhow::Result<Absence> {
     let from = Instant::now();
-    match victim {
-        Victim::Process(replica) => rig.cluster.kill(replica),
-        Victim::Bus => rig.cluster.nats().kill(),
-        Victim::Database => rig.postgres.kill(),
-    }
+    victim.kill(rig);
     sleep(AWAY).await;
-    match victim {
-        Victim::Process(replica) => rig.restart(replica),
-        Victim::Bus => rig.cluster.nats().restart(),
-        Victim::Database => rig.postgres.restart().await,
-    }
+    victim.restart(rig).await;
     rig.serves(scene, &Route::ALL).await?;
     Ok(Absence { victim, from, until: Instant::now() })
 }

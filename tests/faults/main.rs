@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a run that cannot go on has nothing better to do than to end with a sentence")]
 
 mod ask;
+mod chat;
 mod dependency;
 mod history;
 mod kills;
@@ -14,6 +15,7 @@ mod report;
 mod rig;
 mod rolling;
 mod scene;
+mod victim;
 mod writers;
 
 use std::{
@@ -32,13 +34,14 @@ use crate::{
 };
 
 /// How long a trial may take at most: a run never hangs.
-const TRIAL_MAX: Duration = Duration::from_mins(5);
+const TRIAL_MAX: Duration = Duration::from_mins(8);
 /// What starting and ending a rig may take.
 const RIG_MAX: Duration = Duration::from_mins(2);
 /// More threads than cores: some wait for processes.
 const THREADS: usize = 4;
 
 fn main() -> ExitCode {
+    chatroom_tests::process::allow_many_files();
     let runtime = Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
     let runtime = runtime.expect("a runtime starts");
     lifecycle::exit_code(runtime.block_on(until_told_to_stop(chatroom_kit::config::parse())))
@@ -89,6 +92,7 @@ async fn on_one_rig(options: &Options, trials: &[Trial], proxied: bool) -> anyho
 async fn try_promise(rig: &mut Rig, trial: Trial, options: &Options) -> anyhow::Result<Vec<Figure>> {
     match trial {
         Trial::Kills => kills::run(rig, options).await,
+        Trial::Chat => chat::run(rig, options).await,
         Trial::Rolling => rolling::run(rig, options).await,
         Trial::Outage => outage::run(rig, options).await,
         Trial::Dependency => dependency::run(rig, options).await,

@@ -21,6 +21,8 @@ pub(crate) struct Options {
 pub(crate) enum Trial {
     /// Nothing acknowledged is lost, whatever is killed
     Kills,
+    /// Everybody in a large room hears everything once, whatever is killed
+    Chat,
     /// Processes are stopped under load, one after another
     Rolling,
     /// The database is away for long
@@ -34,6 +36,7 @@ impl Trial {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Kills => "Nothing acknowledged is lost",
+            Self::Chat => "Everybody hears everything once",
             Self::Rolling => "Stopped under load",
             Self::Outage => "A database that is away for long",
             Self::Dependency => "One dependency away",
