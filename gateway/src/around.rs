@@ -1,9 +1,10 @@
 //! What stands around every HTTP request, known path or not: an id, a span, a time budget for the calls it makes, a net
-//! for panics, figures, and the headers that every answer has. Owns no route.
+//! for panics, figures, the headers that every answer has, and the refusal of what would only wait. Owns no route.
 
 use std::{
     any::Any,
     convert::Infallible,
+    future::ready,
     panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
@@ -27,7 +28,7 @@ use tracing::{Instrument as _, Span, field, info_span};
 
 use crate::{
     address::Peer,
-    error::{Refusal, Refused},
+    error::{OVERLOADED, Refusal, Refused},
     figures::{Figures, Timed},
     state::App,
 };
@@ -76,14 +77,15 @@ impl Service<Request> for Around {
     fn call(&mut self, request: Request) -> Self::Future {
         let id = request_id();
         let timed = self.figures.begin(&request);
+        if self.app.is_full() {
+            return Box::pin(ready(Ok(refused(timed, id))));
+        }
         let span = self.span(&request, &timed, &id);
         let context = CallContext::new(Some(self.budget), Some(id.clone()));
         let handler = caught(self.inner.call(request));
         Box::pin(
             async move {
-                let mut response = context.scope(handler).await;
-                response.headers_mut().insert(REQUEST_ID, id);
-                response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+                let response = with_headers(context.scope(handler).await, id);
                 report(&response);
                 timed.end(response.status());
                 Ok(response)
@@ -114,6 +116,20 @@ impl Around {
         }
         span
     }
+}
+
+/// The answer to what would only wait, given before anything else is done for it: there is too much to do already, and
+/// a line in the log for each would be more of it.
+fn refused(timed: Timed, id: HeaderValue) -> Response {
+    let response = with_headers(Refusal::new(OVERLOADED).into_response(), id);
+    timed.end(response.status());
+    response
+}
+
+fn with_headers(mut response: Response, id: HeaderValue) -> Response {
+    response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// A new id. A client's own is not taken: it could carry anything into the log.

@@ -1,9 +1,13 @@
 //! What every handler works with: the clients of the services, the token verifier, the limits. Owns none of their
 //! rules.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
-use chatroom_kit::{account_feed::AccountFeed, auth::Verifier, link::Link};
+use chatroom_kit::{
+    account_feed::AccountFeed,
+    auth::Verifier,
+    link::{self, Link},
+};
 use chatroom_proto::{
     conduct::v1::conduct_service_client::ConductServiceClient,
     file::v1::file_service_client::FileServiceClient,
@@ -53,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) verifier: Verifier,
     /// The standing limits.
     pub(crate) limits: Limits,
+    /// How many answers may be waited for.
+    pub(crate) max_waiting: NonZeroU32,
     /// The places for downloads under way.
     pub(crate) downloads: Places,
     /// Whose word about a client's address counts.
@@ -95,11 +101,18 @@ impl Shared {
             file_link: gateway.file,
             verifier: gateway.verifier,
             limits: Limits::new(&gateway.settings),
+            max_waiting: gateway.settings.max_waiting,
             downloads: Places::new(gateway.settings.max_downloads, gateway.settings.max_downloads_per_address),
             trusted_proxies: gateway.settings.trusted_proxies,
             origins: gateway.settings.cors_origins,
             stop,
         }
+    }
+
+    /// Whether as many answers are waited for as may be. Requests whose bodies are still on their way do not count:
+    /// otherwise, who sends slowly would keep others out.
+    pub(crate) fn is_full(&self) -> bool {
+        link::awaited() >= self.max_waiting.get().try_into().unwrap_or(usize::MAX)
     }
 
     // A generated client is called through a mutable reference; clones of it cost a few counters.
