@@ -156,6 +156,11 @@ impl Cluster {
         self.nats.as_mut().expect("the cluster has several processes")
     }
 
+    /// The storage of a distributed cluster.
+    pub fn store(&mut self) -> &mut Store {
+        self.store.as_mut().expect("the cluster has several processes")
+    }
+
     /// Where the records of a standalone process lie.
     pub fn data_dir(&self) -> PathBuf {
         self.place.path().join("data")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Breaks what the product stands on, piece by piece, and says which promises it keeps (--short: about a minute). Builds
-# the binaries unless CHATROOM_TEST_FAULTS names the run's, with the others beside it. PostgreSQL, which must be
+# Breaks what the product stands on, piece by piece, and says which promises it keeps (--short: about three minutes).
+# Builds the binaries unless CHATROOM_TEST_FAULTS names the run's, with the others beside it. PostgreSQL, which must be
 # installed, is started by the run itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."

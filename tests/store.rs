@@ -1,7 +1,8 @@
-//! The object storage behind a cluster: an S3 server on loopback in this process, or a bucket of its own on the one that
-//! `CHATROOM_TEST_S3_ENDPOINT` names, with `_BUCKET`, which the bucket's name begins with, `_ACCESS_KEY` and
+//! The object storage behind a cluster: an S3 server on loopback in this process or in one of its own, or a bucket on the
+//! one that `CHATROOM_TEST_S3_ENDPOINT` names, with `_BUCKET`, which the bucket's name begins with, `_ACCESS_KEY` and
 //! `_SECRET_KEY`. Knows what lies there, so that a test can see what was left behind.
 
+mod detached;
 mod named;
 mod served;
 
@@ -12,8 +13,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::{named::Named, served::Served};
-use crate::process::Environment;
+use self::{detached::Detached, named::Named, served::Served};
+pub use self::{
+    detached::{FOLDER, LISTEN},
+    served::serve,
+};
+use crate::process::{Environment, Process};
 
 /// A bucket on an S3 server.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub struct Store {
 enum Server {
     /// In this process.
     Served(Served),
+    /// In a process of its own.
+    Detached(Detached),
     /// Another's.
     Named(Named),
 }
@@ -43,6 +50,39 @@ impl Store {
         }
     }
 
+    /// On a server in a process of its own, which can be taken away.
+    pub fn start_process(folder: &Path) -> Self {
+        let (address, detached) = Detached::start(folder);
+        Self { environment: served::environment(), address, server: Server::Detached(detached) }
+    }
+
+    /// The process that serves, where it is one of its own.
+    pub fn process(&self) -> &Process {
+        match &self.server {
+            Server::Detached(detached) => detached.process(),
+            _ => panic!("the store has no process of its own"),
+        }
+    }
+
+    /// Kills the process that serves, where it is one of its own.
+    pub fn kill(&mut self) {
+        if let Server::Detached(detached) = &mut self.server {
+            detached.kill();
+        }
+    }
+
+    /// Starts the process again on the address that it had, with the files that it had.
+    pub fn restart(&mut self) {
+        if let Server::Detached(detached) = &mut self.server {
+            detached.restart(self.address);
+        }
+    }
+
+    /// Lets the process write no file beyond so many bytes, as on a disk that is full, or any size again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        detached::limit_files(self.process(), bytes);
+    }
+
     /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -55,10 +95,11 @@ impl Store {
         environment
     }
 
-    /// Where the server keeps its files, where it is the one of this process.
+    /// Where the server keeps its files, where it is one of ours.
     pub fn folder(&self) -> Option<&Path> {
         match &self.server {
             Server::Served(served) => Some(served.folder()),
+            Server::Detached(detached) => Some(detached.folder()),
             Server::Named(_) => None,
         }
     }
@@ -67,6 +108,7 @@ impl Store {
     pub async fn names(&self) -> BTreeSet<String> {
         match &self.server {
             Server::Served(served) => names_below(served.folder()),
+            Server::Detached(detached) => names_below(detached.folder()),
             Server::Named(named) => named.names().await,
         }
     }
@@ -74,7 +116,7 @@ impl Store {
     /// Everything that is stored on another's server, with its name; what one's own keeps lies below its folder.
     pub async fn contents(&self) -> Vec<(String, Vec<u8>)> {
         match &self.server {
-            Server::Served(_) => Vec::new(),
+            Server::Served(_) | Server::Detached(_) => Vec::new(),
             Server::Named(named) => named.contents().await,
         }
     }

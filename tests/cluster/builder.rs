@@ -14,6 +14,7 @@ pub struct Builder {
     announced: Vec<&'static str>,
     replicas: usize,
     proxied: bool,
+    separate_store: bool,
     postgres: Option<String>,
 }
 
@@ -26,6 +27,7 @@ impl Builder {
             announced: Vec::new(),
             replicas: 1,
             proxied: false,
+            separate_store: false,
             postgres: None,
         }
     }
@@ -42,6 +44,13 @@ impl Builder {
     #[must_use]
     pub fn proxied(mut self) -> Self {
         self.proxied = true;
+        self
+    }
+
+    /// Gives a distributed cluster a storage server in a process of its own, so that a test can take it away.
+    #[must_use]
+    pub fn separate_store(mut self) -> Self {
+        self.separate_store = true;
         self
     }
 
@@ -95,7 +104,7 @@ impl Builder {
             Shape::Standalone => cluster.start_standalone(),
             Shape::Distributed => {
                 let server = self.postgres.unwrap_or_else(postgres::server_url);
-                cluster.start_distributed(&server).await;
+                cluster.start_distributed(&server, self.separate_store).await;
             }
         }
         cluster

@@ -18,12 +18,13 @@ impl Cluster {
         self.launch(Part::Standalone.into());
     }
 
-    pub(super) async fn start_distributed(&mut self, postgres: &str) {
+    pub(super) async fn start_distributed(&mut self, postgres: &str, separate_store: bool) {
         let keys = self.make_keys();
         self.set("CHATROOM_JWKS_FILE", keys.join("jwks.json").display().to_string());
         let nats = Nats::start();
         let bus = self.reachable(Dependency::Bus, nats.address()).await;
-        let store = Store::start(&self.place.path().join("objects")).await;
+        let objects = self.place.path().join("objects");
+        let store = if separate_store { Store::start_process(&objects) } else { Store::start(&objects).await };
         let storage = store.environment_at(self.reachable(Dependency::Storage, store.address()).await);
         let server = postgres::address(postgres);
         let through = self.reachable(Dependency::Database, server).await;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use chatroom_tests::client::{self, try_send};
 use reqwest::{RequestBuilder, StatusCode};
+use serde_json::Value;
 
 /// How long an answer is waited for: longer than the product promises, so that a late one shows as late.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -26,6 +27,8 @@ pub(crate) struct Answered {
     pub(crate) status: StatusCode,
     /// The envelope's `reason`, where the answer is one.
     pub(crate) reason: Option<String>,
+    /// The envelope's `data`.
+    pub(crate) data: Value,
 }
 
 /// Sends a request and waits for the whole answer.
@@ -42,9 +45,10 @@ pub(crate) async fn ask(request: RequestBuilder) -> Asked {
 
 impl Answered {
     fn read(answer: &client::Answer) -> Self {
-        let body = serde_json::from_str::<serde_json::Value>(&answer.text).unwrap_or_default();
+        let mut body = serde_json::from_str::<Value>(&answer.text).unwrap_or_default();
         let envelope = body["code"] == answer.status.as_u16();
-        Self { status: answer.status, reason: body["reason"].as_str().filter(|_| envelope).map(str::to_owned) }
+        let reason = body["reason"].as_str().filter(|_| envelope).map(str::to_owned);
+        Self { status: answer.status, reason, data: body["data"].take() }
     }
 }
 

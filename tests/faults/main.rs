@@ -14,7 +14,10 @@ mod outage;
 mod report;
 mod rig;
 mod rolling;
+mod rotation;
 mod scene;
+mod storage;
+mod uploads;
 mod victim;
 mod writers;
 
@@ -95,6 +98,8 @@ async fn try_promise(rig: &mut Rig, trial: Trial, options: &Options) -> anyhow::
         Trial::Chat => chat::run(rig, options).await,
         Trial::Rolling => rolling::run(rig, options).await,
         Trial::Outage => outage::run(rig, options).await,
+        Trial::Rotation => rotation::run(rig, options).await,
+        Trial::Storage => storage::run(rig, options).await,
         Trial::Dependency => dependency::run(rig, options).await,
     }
 }

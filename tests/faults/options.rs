@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "chatroom-faults", version)]
 pub(crate) struct Options {
-    /// Take about a minute: fewer faults, shorter
+    /// Take about three minutes: fewer faults, shorter
     #[arg(long)]
     pub(crate) short: bool,
     /// Make these trials only; can be given several times
@@ -27,6 +27,10 @@ pub(crate) enum Trial {
     Rolling,
     /// The database is away for long
     Outage,
+    /// The key that signs tokens is replaced under load
+    Rotation,
+    /// The file store cannot write, is silent or gone
+    Storage,
     /// Each dependency is away in turn
     Dependency,
 }
@@ -39,6 +43,8 @@ impl Trial {
             Self::Chat => "Everybody hears everything once",
             Self::Rolling => "Stopped under load",
             Self::Outage => "A database that is away for long",
+            Self::Rotation => "The key that signs tokens is replaced",
+            Self::Storage => "A file store that cannot write, is silent or gone",
             Self::Dependency => "One dependency away",
         }
     }

@@ -61,7 +61,7 @@ impl Rig {
             .set("CHATROOM_UPLOAD_DAILY_BYTES", "1000000000000000")
             .set("CHATROOM_TRUSTED_PROXIES", "127.0.0.1/32");
         let builder = settings.into_iter().fold(builder, |builder, setting| builder.set(setting, NO_LIMIT));
-        let builder = if proxied { builder.proxied() } else { builder };
+        let builder = if proxied { builder.proxied() } else { builder.separate_store() };
         Self { cluster: builder.start().await, postgres }
     }
 

@@ -13,7 +13,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 /// How large the file is that everybody may read.
-const FILE_SIZE: usize = 20_000;
+pub(crate) const FILE_SIZE: usize = 20_000;
 
 /// A page with a group in it.
 #[derive(Clone)]

@@ -10,10 +10,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
-use s3s::{
-    auth::SimpleAuth,
-    service::{S3Service, S3ServiceBuilder},
-};
+use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -33,12 +30,11 @@ pub(super) struct Served {
 impl Served {
     /// Starts one with a bucket that keeps its files in `folder`; answers its address, too.
     pub(super) async fn start(folder: &Path) -> (SocketAddr, Self) {
-        fs::create_dir_all(folder.join(BUCKET)).expect("a folder can be made");
+        make_bucket(folder);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let mut service = S3ServiceBuilder::new(FileSystem::new(folder).expect("a folder can be served"));
-        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let serving = tokio::spawn(serve(listener, service.build()));
+        let served = folder.to_owned();
+        let serving = tokio::spawn(async move { serve(listener, &served).await });
         (address, Self { folder: folder.to_owned(), serving })
     }
 
@@ -64,7 +60,15 @@ pub(super) fn environment() -> Environment {
     ])
 }
 
-async fn serve(listener: TcpListener, service: S3Service) {
+pub(super) fn make_bucket(folder: &Path) {
+    fs::create_dir_all(folder.join(BUCKET)).expect("a folder can be made");
+}
+
+/// Serves the files in `folder` on `listener`, for ever.
+pub async fn serve(listener: TcpListener, folder: &Path) {
+    let mut service = S3ServiceBuilder::new(FileSystem::new(folder).expect("a folder can be served"));
+    service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    let service = service.build();
     while let Ok((stream, _)) = listener.accept().await {
         let service = service.clone();
         // Where that fails, answers come later.
