@@ -10,6 +10,7 @@ pub mod browser;
 pub mod chat_client;
 pub mod client;
 pub mod cluster;
+pub mod lean;
 pub mod nats;
 pub mod past;
 pub mod people;

@@ -5,7 +5,6 @@
 mod direct;
 mod equality;
 mod erasure;
-mod http;
 mod limit;
 mod load;
 mod options;
@@ -23,7 +22,7 @@ mod usage;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use chatroom_tests::Shape;
+use chatroom_tests::{Shape, lean as http};
 
 use crate::{
     options::{Command, Options, Run},

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What is asked for in turn: clients read far more than they write.
-const MIX: [Route; 16] = [
+pub(crate) const MIX: [Route; 16] = [
     Route::Account,
     Route::Pages,
     Route::History,

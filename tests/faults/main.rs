@@ -6,11 +6,13 @@
 mod ask;
 mod chat;
 mod dependency;
+mod flood;
 mod history;
 mod kills;
 mod load;
 mod options;
 mod outage;
+mod overload;
 mod report;
 mod rig;
 mod rolling;
@@ -100,6 +102,7 @@ async fn try_promise(rig: &mut Rig, trial: Trial, options: &Options) -> anyhow::
         Trial::Outage => outage::run(rig, options).await,
         Trial::Rotation => rotation::run(rig, options).await,
         Trial::Storage => storage::run(rig, options).await,
+        Trial::Overload => overload::run(rig, options).await,
         Trial::Dependency => dependency::run(rig, options).await,
     }
 }

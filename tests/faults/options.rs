@@ -31,6 +31,8 @@ pub(crate) enum Trial {
     Rotation,
     /// The file store cannot write, is silent or gone
     Storage,
+    /// Ten times as much is asked for as can be served
+    Overload,
     /// Each dependency is away in turn
     Dependency,
 }
@@ -45,6 +47,7 @@ impl Trial {
             Self::Outage => "A database that is away for long",
             Self::Rotation => "The key that signs tokens is replaced",
             Self::Storage => "A file store that cannot write, is silent or gone",
+            Self::Overload => "Ten times too much",
             Self::Dependency => "One dependency away",
         }
     }

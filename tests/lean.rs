@@ -15,35 +15,44 @@ const HEADERS_MAX: usize = 64;
 const READ_SIZE: usize = 64 << 10;
 
 /// A connection that asks one request at a time.
-pub(crate) struct Connection {
+#[derive(Debug)]
+pub struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
 }
 
 /// An answer, wholly received.
-pub(crate) struct Answer<'a> {
+#[derive(Debug)]
+pub struct Answer<'a> {
     /// The status code.
-    pub(crate) status: u16,
+    pub status: u16,
+    /// Whether it says when to try again.
+    pub retry_after: bool,
+    /// Whether the connection ends with it.
+    pub closes: bool,
     /// The body.
-    pub(crate) body: &'a [u8],
+    pub body: &'a [u8],
 }
 
 /// Where in the received bytes the parts of an answer lie.
+#[derive(Debug)]
 struct Layout {
     status: u16,
+    retry_after: bool,
+    closes: bool,
     body: Range<usize>,
 }
 
 impl Connection {
     /// Connects.
-    pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+    pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::with_capacity(READ_SIZE) })
     }
 
     /// Sends a request, given as its head and its body, and waits for the answer.
-    pub(crate) async fn call(&mut self, head: &[u8], body: &[u8]) -> anyhow::Result<Answer<'_>> {
+    pub async fn call(&mut self, head: &[u8], body: &[u8]) -> anyhow::Result<Answer<'_>> {
         self.stream.write_all(head).await.context("the request cannot be sent")?;
         if !body.is_empty() {
             self.stream.write_all(body).await.context("the request's body cannot be sent")?;
@@ -59,7 +68,8 @@ impl Connection {
             self.read_some().await?;
         }
         ensure!(self.received.len() == layout.body.end, "there are bytes after the answer");
-        Ok(Answer { status: layout.status, body: &self.received[layout.body] })
+        let Layout { status, retry_after, closes, body } = layout;
+        Ok(Answer { status, retry_after, closes, body: &self.received[body] })
     }
 
     async fn read_some(&mut self) -> anyhow::Result<()> {
@@ -78,9 +88,14 @@ fn parse_head(received: &[u8]) -> anyhow::Result<Option<Layout>> {
         return Ok(None);
     };
     let status = response.code.context("the answer has no status")?;
-    let Some(length) = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length")) else {
+    let header = |name: &str| {
+        let mut headers = response.headers.iter();
+        headers.find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    };
+    let Some(length) = header("content-length") else {
         bail!("the answer {status} has no length");
     };
-    let length: usize = std::str::from_utf8(length.value)?.parse().context("the answer's length is malformed")?;
-    Ok(Some(Layout { status, body: head..head + length }))
+    let length: usize = std::str::from_utf8(length)?.parse().context("the answer's length is malformed")?;
+    let (retry_after, closes) = (header("retry-after").is_some(), header("connection") == Some(b"close"));
+    Ok(Some(Layout { status, retry_after, closes, body: head..head + length }))
 }
