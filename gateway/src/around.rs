@@ -33,6 +33,9 @@ use crate::{
     state::App,
 };
 
+/// What is answered however much there is to do: a process that is busy must not be taken for one that hangs.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+
 /// Puts everything around the routes.
 #[derive(Clone)]
 pub(crate) struct AroundLayer {
@@ -77,7 +80,7 @@ impl Service<Request> for Around {
     fn call(&mut self, request: Request) -> Self::Future {
         let id = request_id();
         let timed = self.figures.begin(&request);
-        if self.app.is_full() {
+        if self.app.is_full() && !PROBES.contains(&request.uri().path()) {
             return Box::pin(ready(Ok(refused(timed, id))));
         }
         let span = self.span(&request, &timed, &id);
