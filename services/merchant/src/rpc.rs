@@ -24,7 +24,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::{
     config::Activation,
-    domain::{ActivationCode, Membership, MembershipId, Merchant, NewBatch, NewMerchant, Refusal},
+    domain::{ActivationCode, Membership, MembershipId, Merchant, NewBatch, NewMerchant},
     error::Error,
     store::Store,
 };
@@ -121,11 +121,7 @@ impl MerchantService for Service {
     ) -> Result<Response<JoinMerchantResponse>, Status> {
         let caller = self.verifier.caller(&request)?;
         let id = MerchantId::parse("merchant", &request.get_ref().merchant)?;
-        let membership = self.store.join(caller.id, id, self.clock.now()).await.map_err(Error::from)?;
-        let Some(membership) = membership else {
-            let page = self.store.merchant(id, caller.id).await.map_err(Error::from)?;
-            return Err(page.map_or(Error::MerchantNotFound, |_| Refusal::MerchantClosed.into()).into());
-        };
+        let membership = self.store.join(caller.id, id, self.clock.now()).await?;
         Ok(Response::new(JoinMerchantResponse { membership: Some(encode_membership(&membership, only_id(id))) }))
     }
 

@@ -61,7 +61,7 @@ async fn a_deleted_user_is_on_no_page_and_serves_none(fresh: Fresh) {
     let (owner, user) = (UserId::new(), UserId::new());
     let page = fresh.page(owner, user).await;
     fresh.store.set_serving(page.id, user, true, noon()).await.unwrap();
-    fresh.store.join(user, page.id, noon()).await.unwrap().unwrap();
+    fresh.store.join(user, page.id, noon()).await.unwrap();
     for _ in 0..2 {
         fresh.take_away(user).await;
         let (page, joined) = fresh.store.merchant(page.id, user).await.unwrap().unwrap();
@@ -88,7 +88,7 @@ async fn no_open_page_is_handed_to_a_deleted_user(fresh: Fresh) {
     for _ in 0..20 {
         let (owner, user) = (UserId::new(), UserId::new());
         let page = fresh.page(owner, owner).await;
-        fresh.store.join(user, page.id, noon()).await.unwrap().unwrap();
+        fresh.store.join(user, page.id, noon()).await.unwrap();
         let (_, ()) = tokio::join!(fresh.store.transfer(page.id, owner, user, noon()), fresh.take_away(user));
         let (page, _) = fresh.store.merchant(page.id, None).await.unwrap().unwrap();
         assert!(page.user == owner || page.closed_at.is_some(), "{page:?}");

@@ -20,6 +20,7 @@ on_both_engines!(
     another_customer_service_has_not_agreed,
     a_page_goes_to_a_member_only,
     nobody_is_creator_and_gone,
+    who_joins_while_leaving_is_a_member_or_has_left,
     a_closed_page_is_only_read,
     members_are_listed_oldest_first_and_in_parts,
     what_was_done_is_listed_latest_first_and_in_parts,
@@ -55,7 +56,7 @@ impl Fresh {
 
     async fn member(&self, page: MerchantId) -> UserId {
         let user = UserId::new();
-        self.store.join(user, page, noon()).await.unwrap().unwrap();
+        self.store.join(user, page, noon()).await.unwrap();
         user
     }
 }
@@ -123,6 +124,16 @@ async fn nobody_is_creator_and_gone(fresh: Fresh) {
     }
 }
 
+async fn who_joins_while_leaving_is_a_member_or_has_left(fresh: Fresh) {
+    let page = fresh.page(UserId::new()).await;
+    for _ in 0..200 {
+        let member = fresh.member(page.id).await;
+        let (joined, left) =
+            tokio::join!(fresh.store.join(member, page.id, noon()), fresh.store.leave(member, page.id));
+        assert!(joined.is_ok() && left.is_ok(), "{joined:?} {left:?}");
+    }
+}
+
 async fn a_closed_page_is_only_read(fresh: Fresh) {
     let owner = UserId::new();
     let page = fresh.page(owner).await;
@@ -132,8 +143,8 @@ async fn a_closed_page_is_only_read(fresh: Fresh) {
     let closed = fresh.store.close(page.id, owner, later).await.unwrap();
     assert_eq!((closed.closed_at, closed.version), (Some(later), 1));
     assert_eq!(fresh.store.close(page.id, owner, later + TimeDelta::hours(1)).await.unwrap(), closed);
-    assert_eq!(fresh.store.join(UserId::new(), page.id, later).await.unwrap(), None);
-    assert!(fresh.store.join(member, page.id, later).await.unwrap().is_some(), "who has joined stays");
+    assert_eq!(reason(fresh.store.join(UserId::new(), page.id, later).await.unwrap_err()), "MERCHANT_CLOSED");
+    assert!(fresh.store.join(member, page.id, later).await.is_ok(), "who has joined stays");
     let refused = fresh.store.update_merchant(page.id, owner, &called("x"), later).await.unwrap_err();
     assert_eq!(reason(refused), "MERCHANT_CLOSED");
     let refused = fresh.store.transfer(page.id, owner, member, later).await.unwrap_err();
@@ -148,7 +159,7 @@ async fn members_are_listed_oldest_first_and_in_parts(fresh: Fresh) {
     let mut joined = vec![owner];
     for number in 1..5 {
         let user = UserId::new();
-        fresh.store.join(user, page.id, noon() + TimeDelta::minutes(number)).await.unwrap().unwrap();
+        fresh.store.join(user, page.id, noon() + TimeDelta::minutes(number)).await.unwrap();
         joined.push(user);
     }
     fresh.member(other.id).await;

@@ -115,8 +115,8 @@ async fn only_the_customer_says_whether_they_serve(fresh: Fresh) {
 async fn joining_twice_is_one_membership(fresh: Fresh) {
     let opened = fresh.store.create_merchant(&page(UserId::new(), "asdasad"), false, noon()).await.unwrap();
     let user = UserId::new();
-    let first = fresh.store.join(user, opened.id, noon()).await.unwrap().unwrap();
-    let again = fresh.store.join(user, opened.id, noon() + TimeDelta::hours(1)).await.unwrap().unwrap();
+    let first = fresh.store.join(user, opened.id, noon()).await.unwrap();
+    let again = fresh.store.join(user, opened.id, noon() + TimeDelta::hours(1)).await.unwrap();
     assert_eq!(first, again);
 }
 
@@ -125,7 +125,7 @@ async fn concurrent_joins_are_one_membership(fresh: Fresh) {
     let user = UserId::new();
     let joins = (0..20).map(|_| {
         let store = fresh.store.clone();
-        tokio::spawn(async move { store.join(user, opened.id, noon()).await.unwrap().unwrap().id })
+        tokio::spawn(async move { store.join(user, opened.id, noon()).await.unwrap().id })
     });
     let mut ids = Vec::new();
     for join in joins.collect::<Vec<_>>() {
@@ -135,7 +135,8 @@ async fn concurrent_joins_are_one_membership(fresh: Fresh) {
 }
 
 async fn nobody_joins_a_page_that_is_not_there(fresh: Fresh) {
-    assert_eq!(fresh.store.join(UserId::new(), MerchantId::new(), noon()).await.unwrap(), None);
+    let refused = fresh.store.join(UserId::new(), MerchantId::new(), noon()).await.unwrap_err();
+    assert_eq!(reason(refused), (Code::NotFound, "MERCHANT_NOT_FOUND".to_owned()));
 }
 
 async fn memberships_are_listed_oldest_first_and_in_pages(fresh: Fresh) {

@@ -17,10 +17,26 @@ use crate::{
 };
 
 impl Store {
-    /// Makes `user` a member of a page; nothing where there is no such page, or it is closed. One who is a member already
-    /// keeps the membership.
+    /// Makes `user` a member of a page that is open. One who is a member already keeps the membership.
+    pub async fn join(&self, user: UserId, merchant: MerchantId, now: DateTime<Utc>) -> Result<Membership, Error> {
+        loop {
+            if let Some(membership) = self.insert_membership(user, merchant, now).await? {
+                return Ok(membership);
+            }
+            if let Some(membership) = self.membership(user, merchant).await? {
+                return Ok(membership);
+            }
+            let (page, _) = self.merchant(merchant, user).await?.ok_or(Error::MerchantNotFound)?;
+            if page.closed_at.is_some() {
+                return Err(Refusal::MerchantClosed.into());
+            }
+            // The membership that was in the way has just ended: this one comes after it.
+        }
+    }
+
+    /// Nothing where there is no such page, it is closed, or `user` is a member already.
     #[tracing::instrument(level = "debug", name = "db.membership.insert", skip_all)]
-    pub async fn join(
+    async fn insert_membership(
         &self,
         user: UserId,
         merchant: MerchantId,
@@ -43,10 +59,7 @@ impl Store {
             .fetch_optional(pool)
             .await
         })?;
-        match joined {
-            Some(row) => Ok(Some(row.into())),
-            None => self.membership(user, merchant).await,
-        }
+        Ok(joined.map(Into::into))
     }
 
     /// A user's membership of a page.
