@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, anyhow};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subscriber, connection::State};
 use bytes::Bytes;
+use opentelemetry::{KeyValue, global, metrics::Counter};
 use percent_encoding::percent_decode_str;
 use tokio::sync::{mpsc, watch};
 
@@ -23,6 +24,44 @@ pub struct Nats {
     client: Client,
     outgoing: mpsc::Sender<(Subject, Bytes)>,
     connections: Arc<watch::Sender<u64>>,
+    figures: Figures,
+}
+
+/// How often the server was reached, and how many hints were lost; never by subject.
+#[derive(Clone, Debug)]
+struct Figures {
+    connected: Counter<u64>,
+    dropped: Counter<u64>,
+}
+
+/// Why a hint was lost.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    /// The server was away.
+    Away,
+    /// Too many waited to leave, or the client has taken no more.
+    Busy,
+    /// Somebody here listens more slowly than hints come.
+    Slow,
+}
+
+impl Figures {
+    fn new() -> Self {
+        let meter = global::meter("chatroom");
+        Self {
+            connected: meter.u64_counter("bus.connected").build(),
+            dropped: meter.u64_counter("bus.dropped").build(),
+        }
+    }
+
+    fn dropped(&self, loss: Loss) {
+        let reason = match loss {
+            Loss::Away => "away",
+            Loss::Busy => "busy",
+            Loss::Slow => "slow",
+        };
+        self.dropped.add(1, &[KeyValue::new("reason", reason)]);
+    }
 }
 
 impl Nats {
@@ -31,26 +70,28 @@ impl Nats {
         // The cause would show the address, and the password in it.
         let servers = servers.map_err(|_| anyhow!("the bus's address is malformed"))?;
         let connections = Arc::new(watch::Sender::new(0));
-        let counted = connections.clone();
+        let figures = Figures::new();
+        let (counted, noted) = (connections.clone(), figures.clone());
         let client = credentials(&servers)
             .name(name)
             .retry_on_initial_connect()
             .subscription_capacity(WAITING_OF_ALL)
             .reconnect_delay_callback(reconnect_delay)
             .event_callback(move |event| {
-                note(&event, &counted);
+                note(&event, &counted, &noted);
                 async {}
             })
             .connect(servers)
             .await
             .context("the bus cannot be used")?;
         let (outgoing, waiting) = mpsc::channel(WAITING_TO_LEAVE);
-        tokio::spawn(send(client.clone(), waiting));
-        Ok(Self { client, outgoing, connections })
+        tokio::spawn(send(client.clone(), waiting, figures.clone()));
+        Ok(Self { client, outgoing, connections, figures })
     }
 
     pub(super) fn publish(&self, subject: Subject, hint: Bytes) {
         if self.outgoing.try_send((subject, hint)).is_err() {
+            self.figures.dropped(Loss::Busy);
             tracing::debug!(%subject, "hint dropped");
         }
     }
@@ -93,12 +134,14 @@ fn credentials(urls: &[ServerAddr]) -> ConnectOptions {
 }
 
 /// Hands hints to the client, one after the other: it makes callers wait once its own queue is full.
-async fn send(client: Client, mut waiting: mpsc::Receiver<(Subject, Bytes)>) {
+async fn send(client: Client, mut waiting: mpsc::Receiver<(Subject, Bytes)>, figures: Figures) {
     while let Some((subject, hint)) = waiting.recv().await {
         if client.connection_state() != State::Connected {
+            figures.dropped(Loss::Away);
             continue;
         }
         if let Err(error) = client.publish(subject.to_string(), hint).await {
+            figures.dropped(Loss::Busy);
             tracing::warn!(%error, "hint dropped");
         }
     }
@@ -109,13 +152,17 @@ fn reconnect_delay(attempts: usize) -> Duration {
     Duration::from_millis(1 << doublings).min(RECONNECT_MAX)
 }
 
-fn note(event: &Event, connections: &watch::Sender<u64>) {
+fn note(event: &Event, connections: &watch::Sender<u64>, figures: &Figures) {
     match event {
         Event::Connected => {
             tracing::info!("bus connected");
+            figures.connected.add(1, &[]);
             connections.send_modify(|count| *count += 1);
         }
-        Event::SlowConsumer(_) => tracing::debug!("a listener is too slow for its hints"),
+        Event::SlowConsumer(_) => {
+            figures.dropped(Loss::Slow);
+            tracing::debug!("a listener is too slow for its hints");
+        }
         other => tracing::warn!(event = %other, "bus"),
     }
 }
