@@ -135,7 +135,8 @@ async fn sockets_close_with_their_session(world: World) {
     }
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     // The clock's round, which looks at every token, has passed over it meanwhile or does now.
-    assert_eq!(left_alone.coming_within(Duration::from_secs(6)).await, None, "another session's socket stays open");
+    let closed = tokio::time::timeout(Duration::from_secs(6), left_alone.closed()).await;
+    assert!(closed.is_err(), "another session's socket stays open: {closed:?}");
 }
 
 /// Something that accepts tokens.
