@@ -86,6 +86,11 @@ fn hops(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
 impl ClientAddress {
+    /// The address that a request comes from.
+    pub(crate) fn of(app: &App, extensions: &http::Extensions, headers: &HeaderMap) -> Self {
+        Self(app.trusted_proxies.client(Peer::of(extensions), headers))
+    }
+
     /// What limits count by. An IPv6 address stands for its /64: one subscriber is given all of it.
     pub(crate) fn subscriber(self) -> IpAddr {
         subscriber(self.0)
@@ -104,7 +109,7 @@ impl FromRequestParts<App> for ClientAddress {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        Ok(Self(app.trusted_proxies.client(Peer::of(&parts.extensions), &parts.headers)))
+        Ok(Self::of(app, &parts.extensions, &parts.headers))
     }
 }
 

@@ -1,10 +1,9 @@
 //! What stands around every HTTP request, known path or not: an id, a span, a time budget for the calls it makes, a net
-//! for panics, figures, the headers that every answer has, and the refusal of what would only wait. Owns no route.
+//! for panics, figures, and the headers that every answer has. Owns no route.
 
 use std::{
     any::Any,
     convert::Infallible,
-    future::ready,
     panic::AssertUnwindSafe,
     pin::Pin,
     task::{Context, Poll},
@@ -27,14 +26,12 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, Span, field, info_span};
 
 use crate::{
-    address::Peer,
+    address::{ClientAddress, Peer},
     error::{OVERLOADED, Refusal, Refused},
     figures::{Figures, Timed},
     state::App,
+    waiting,
 };
-
-/// What is answered however much there is to do: a process that is busy must not be taken for one that hangs.
-const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Puts everything around the routes.
 #[derive(Clone)]
@@ -80,12 +77,10 @@ impl Service<Request> for Around {
     fn call(&mut self, request: Request) -> Self::Future {
         let id = request_id();
         let timed = self.figures.begin(&request);
-        if self.app.is_full() && !PROBES.contains(&request.uri().path()) {
-            return Box::pin(ready(Ok(refused(timed, id))));
-        }
         let span = self.span(&request, &timed, &id);
         let context = CallContext::new(Some(self.budget), Some(id.clone()));
-        let handler = caught(self.inner.call(request));
+        let address = ClientAddress::of(&self.app, request.extensions(), request.headers());
+        let handler = waiting::on_behalf_of(address.subscriber(), caught(self.inner.call(request)));
         Box::pin(
             async move {
                 let response = with_headers(context.scope(handler).await, id);
@@ -119,14 +114,6 @@ impl Around {
         }
         span
     }
-}
-
-/// The answer to what would only wait, given before anything else is done for it: there is too much to do already, and
-/// a line in the log for each would be more of it.
-fn refused(timed: Timed, id: HeaderValue) -> Response {
-    let response = with_headers(Refusal::new(OVERLOADED).into_response(), id);
-    timed.end(response.status());
-    response
 }
 
 fn with_headers(mut response: Response, id: HeaderValue) -> Response {
@@ -166,9 +153,10 @@ fn report(response: &Response) {
     let code = status.as_u16();
     if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(code, reason, "request failed");
-    } else if status.is_server_error() {
+    } else if status.is_server_error() && reason != Some(OVERLOADED) {
         tracing::warn!(code, reason, "request not served");
     } else {
-        tracing::debug!(code, reason, "request served");
+        // Where there is too much to do, a line for each that is refused would be more of it; figures count them.
+        tracing::debug!(code, reason, "request answered");
     }
 }

@@ -122,10 +122,14 @@ pub struct Settings {
     #[arg(long, env = "CHATROOM_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N", default_value = "1000",
           value_parser = at_least::<1>)]
     pub max_connections_per_address: NonZeroU32,
-    /// How many answers of the services may be waited for before further requests are refused with 503
+    /// How many answers of one service may be waited for; what needs a further one is refused with 503
     #[arg(long, env = "CHATROOM_MAX_WAITING", value_name = "N", default_value = "512",
           value_parser = at_least::<1>)]
     pub max_waiting: NonZeroU32,
+    /// How many of these may be one address's
+    #[arg(long, env = "CHATROOM_MAX_WAITING_PER_ADDRESS", value_name = "N", default_value = "128",
+          value_parser = at_least::<1>)]
+    pub max_waiting_per_address: NonZeroU32,
     /// How many downloads may be under way in all; each may hold some hundred KiB
     #[arg(long, env = "CHATROOM_MAX_DOWNLOADS", value_name = "N", default_value = "512",
           value_parser = at_least::<1>)]

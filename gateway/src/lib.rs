@@ -22,6 +22,7 @@ mod routes;
 mod serve;
 mod state;
 mod value;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -48,6 +48,11 @@ impl Places {
         Some(Place { places: self.clone(), address })
     }
 
+    /// How many places are taken.
+    pub(crate) fn in_use(&self) -> u32 {
+        self.taken().in_all
+    }
+
     fn taken(&self) -> MutexGuard<'_, Taken> {
         // Nothing can panic between the two counters.
         self.shared.taken.lock().unwrap_or_else(PoisonError::into_inner)

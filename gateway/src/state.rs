@@ -1,13 +1,9 @@
 //! What every handler works with: the clients of the services, the token verifier, the limits. Owns none of their
 //! rules.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
-use chatroom_kit::{
-    account_feed::AccountFeed,
-    auth::Verifier,
-    link::{self, Link},
-};
+use chatroom_kit::{account_feed::AccountFeed, auth::Verifier, link::Link};
 use chatroom_proto::{
     conduct::v1::conduct_service_client::ConductServiceClient,
     file::v1::file_service_client::FileServiceClient,
@@ -25,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Gateway, address::TrustedProxies, chat::directory::Directory, config::Origins, limit::Limits, places::Places,
-    realtime::Hub,
+    realtime::Hub, waiting::Way,
 };
 
 /// What every handler works with. Clones share it.
@@ -33,32 +29,30 @@ pub(crate) type App = Arc<Shared>;
 
 /// What is behind an [`App`].
 pub(crate) struct Shared {
-    user: UserServiceClient<Link>,
-    merchant: MerchantServiceClient<Link>,
-    page: PageServiceClient<Link>,
-    group: GroupServiceClient<Link>,
-    message: MessageServiceClient<Link>,
-    webhook: WebhookServiceClient<Link>,
-    conduct: ConductServiceClient<Link>,
-    record: RecordServiceClient<Link>,
-    /// The way to the file service: an upload goes it in its own manner.
+    user: UserServiceClient<Way>,
+    merchant: MerchantServiceClient<Way>,
+    page: PageServiceClient<Way>,
+    group: GroupServiceClient<Way>,
+    message: MessageServiceClient<Way>,
+    webhook: WebhookServiceClient<Way>,
+    conduct: ConductServiceClient<Way>,
+    record: RecordServiceClient<Way>,
+    /// The way to the file service for uploads, which may take as long as they make progress.
     pub(crate) file_link: Link,
-    file: FileServiceClient<Link>,
+    file: FileServiceClient<Way>,
     /// Who the people of the chat are.
     pub(crate) directory: Arc<Directory>,
     /// Who is connected, and what they are told.
     pub(crate) hub: Arc<Hub>,
-    session: SessionServiceClient<Link>,
-    account_admin: AdminServiceClient<Link>,
-    deletion: DeletionServiceClient<Link>,
+    session: SessionServiceClient<Way>,
+    account_admin: AdminServiceClient<Way>,
+    deletion: DeletionServiceClient<Way>,
     /// What is heard of accounts.
     pub(crate) accounts: AccountFeed,
     /// What verifies the callers' tokens.
     pub(crate) verifier: Verifier,
     /// The standing limits.
     pub(crate) limits: Limits,
-    /// How many answers may be waited for.
-    pub(crate) max_waiting: NonZeroU32,
     /// The places for downloads under way.
     pub(crate) downloads: Places,
     /// Whose word about a client's address counts.
@@ -71,10 +65,14 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(gateway: Gateway, stop: CancellationToken) -> Self {
-        let user = UserServiceClient::new(gateway.user.clone());
-        let directory = Arc::new(Directory::new(user.clone()));
+        let (in_all, per_address) = (gateway.settings.max_waiting, gateway.settings.max_waiting_per_address);
+        let way = |service, link: &Link| Way::new(service, link.clone(), Places::new(in_all, per_address));
+        let [user_way, merchant_way] = [way("user", &gateway.user), way("merchant", &gateway.merchant)];
+        let [group_way, file_way] = [way("group", &gateway.group), way("file", &gateway.file)];
+        // What these ask is bounded by what they are, and goes on while others are refused.
+        let directory = Arc::new(Directory::new(UserServiceClient::new(gateway.user)));
         let hub = Hub::start(
-            gateway.group.clone(),
+            gateway.group,
             gateway.service_tokens,
             directory.clone(),
             gateway.bus,
@@ -82,26 +80,25 @@ impl Shared {
             stop.clone(),
         );
         Self {
-            session: SessionServiceClient::new(gateway.user.clone()),
-            deletion: DeletionServiceClient::new(gateway.user.clone()),
-            account_admin: AdminServiceClient::new(gateway.user),
+            session: SessionServiceClient::new(user_way.clone()),
+            deletion: DeletionServiceClient::new(user_way.clone()),
+            account_admin: AdminServiceClient::new(user_way.clone()),
+            user: UserServiceClient::new(user_way),
             accounts: gateway.accounts,
             directory,
             hub,
-            user,
-            merchant: MerchantServiceClient::new(gateway.merchant.clone()),
-            page: PageServiceClient::new(gateway.merchant),
+            merchant: MerchantServiceClient::new(merchant_way.clone()),
+            page: PageServiceClient::new(merchant_way),
             // The group service speaks several contracts.
-            message: MessageServiceClient::new(gateway.group.clone()),
-            webhook: WebhookServiceClient::new(gateway.group.clone()),
-            conduct: ConductServiceClient::new(gateway.group.clone()),
-            record: RecordServiceClient::new(gateway.group.clone()),
-            group: GroupServiceClient::new(gateway.group),
-            file: FileServiceClient::new(gateway.file.clone()),
+            message: MessageServiceClient::new(group_way.clone()),
+            webhook: WebhookServiceClient::new(group_way.clone()),
+            conduct: ConductServiceClient::new(group_way.clone()),
+            record: RecordServiceClient::new(group_way.clone()),
+            group: GroupServiceClient::new(group_way),
+            file: FileServiceClient::new(file_way),
             file_link: gateway.file,
             verifier: gateway.verifier,
             limits: Limits::new(&gateway.settings),
-            max_waiting: gateway.settings.max_waiting,
             downloads: Places::new(gateway.settings.max_downloads, gateway.settings.max_downloads_per_address),
             trusted_proxies: gateway.settings.trusted_proxies,
             origins: gateway.settings.cors_origins,
@@ -109,59 +106,53 @@ impl Shared {
         }
     }
 
-    /// Whether as many answers are waited for as may be. Requests whose bodies are still on their way do not count:
-    /// otherwise, who sends slowly would keep others out.
-    pub(crate) fn is_full(&self) -> bool {
-        link::awaited() >= self.max_waiting.get().try_into().unwrap_or(usize::MAX)
-    }
-
     // A generated client is called through a mutable reference; clones of it cost a few counters.
 
-    pub(crate) fn user(&self) -> UserServiceClient<Link> {
+    pub(crate) fn user(&self) -> UserServiceClient<Way> {
         self.user.clone()
     }
 
-    pub(crate) fn session(&self) -> SessionServiceClient<Link> {
+    pub(crate) fn session(&self) -> SessionServiceClient<Way> {
         self.session.clone()
     }
 
-    pub(crate) fn deletion(&self) -> DeletionServiceClient<Link> {
+    pub(crate) fn deletion(&self) -> DeletionServiceClient<Way> {
         self.deletion.clone()
     }
 
-    pub(crate) fn account_admin(&self) -> AdminServiceClient<Link> {
+    pub(crate) fn account_admin(&self) -> AdminServiceClient<Way> {
         self.account_admin.clone()
     }
 
-    pub(crate) fn merchant(&self) -> MerchantServiceClient<Link> {
+    pub(crate) fn merchant(&self) -> MerchantServiceClient<Way> {
         self.merchant.clone()
     }
 
-    pub(crate) fn page(&self) -> PageServiceClient<Link> {
+    pub(crate) fn page(&self) -> PageServiceClient<Way> {
         self.page.clone()
     }
 
-    pub(crate) fn group(&self) -> GroupServiceClient<Link> {
+    pub(crate) fn group(&self) -> GroupServiceClient<Way> {
         self.group.clone()
     }
 
-    pub(crate) fn message(&self) -> MessageServiceClient<Link> {
+    pub(crate) fn message(&self) -> MessageServiceClient<Way> {
         self.message.clone()
     }
 
-    pub(crate) fn webhook(&self) -> WebhookServiceClient<Link> {
+    pub(crate) fn webhook(&self) -> WebhookServiceClient<Way> {
         self.webhook.clone()
     }
 
-    pub(crate) fn record(&self) -> RecordServiceClient<Link> {
+    pub(crate) fn record(&self) -> RecordServiceClient<Way> {
         self.record.clone()
     }
 
-    pub(crate) fn conduct(&self) -> ConductServiceClient<Link> {
+    pub(crate) fn conduct(&self) -> ConductServiceClient<Way> {
         self.conduct.clone()
     }
 
-    pub(crate) fn file(&self) -> FileServiceClient<Link> {
+    pub(crate) fn file(&self) -> FileServiceClient<Way> {
         self.file.clone()
     }
 }

@@ -79,7 +79,7 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
     let calm = talk_calmly(rig, &room, scale).await?;
     eprintln!("  they talk for {} s while things are killed", scale.troubled.as_secs());
     let troubled = talk_in_trouble(rig, &room, scale).await?;
-    let mut figures = figures::of_calm(&calm, scale);
+    let mut figures = figures::of_calm(&calm, scale, options);
     figures.extend(figures::of_trouble(&troubled, scale, options));
     let said: Vec<_> = calm.said.into_iter().chain(troubled.said).collect();
     figures.extend(figures::of_all(&said, &troubled.told, &room).await?);

@@ -4,24 +4,17 @@
 
 use std::time::Duration;
 
-use chatroom_tests::{Part, cluster::Replica};
-
 use crate::{
     flood::{Outcome, Volume, flood},
     load::Load,
     options::Options,
     report::Figure,
-    rig::{REPLICAS, Rig, replicas, stop},
+    rig::{Rig, replicas},
     scene::{Route, Scene},
 };
 
 /// How many people ask.
 const SCENES: usize = 8;
-/// How many answers each gateway may wait for. The default is many more, which on a small machine take seconds to come.
-const WAITING: &str = "32";
-const DEFAULT: &str = "512";
-/// How soon a gateway has to be gone.
-const GONE: Duration = Duration::from_secs(25);
 /// How many connections find out what can be served, and how many ask for more.
 const FEW: u32 = 32;
 const MANY: u32 = 1000;
@@ -29,6 +22,8 @@ const MANY: u32 = 1000;
 const TIMES: u32 = 10;
 /// How many times it has to be asked for at least, since whoever asks shares the machine; in the short form fewer.
 const TIMES_AT_LEAST: (u32, u32) = (8, 5);
+/// What part of what can be served has to be served all the same: who asks and is refused shares the machine.
+const SERVED_PART: u32 = 4;
 /// How soon a refusal has to be there, 99 of 100 times, on a machine of which nothing is left.
 const REFUSED: Duration = Duration::from_secs(2);
 /// How soon everything has to be served again.
@@ -40,24 +35,6 @@ const PART: u32 = 4;
 const GROWTH: u64 = 128 << 20;
 
 pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<Figure>> {
-    reconfigure(rig, WAITING)?;
-    let figures = on_small_gateways(rig, options).await;
-    reconfigure(rig, DEFAULT)?;
-    figures
-}
-
-/// Starts the gateways again, one after another, with a bound of their own.
-fn reconfigure(rig: &mut Rig, waiting: &str) -> anyhow::Result<()> {
-    rig.cluster.reconfigure(Part::Gateway, "CHATROOM_MAX_WAITING", waiting.to_owned());
-    for number in 0..REPLICAS {
-        let gateway = Replica(Part::Gateway, number);
-        stop(rig, gateway, GONE)?;
-        rig.restart(gateway);
-    }
-    Ok(())
-}
-
-async fn on_small_gateways(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<Figure>> {
     let mut scenes = vec![rig.scene().await?];
     for _ in 1..SCENES {
         scenes.push(Scene::make(&rig.cluster.url()).await);
@@ -87,12 +64,13 @@ async fn on_small_gateways(rig: &mut Rig, options: &Options) -> anyhow::Result<V
 }
 
 /// What is promised while too much is asked for.
-fn under_flood(capacity: u32, volume: Volume, mut outcome: Outcome, options: &Options) -> [Figure; 4] {
+fn under_flood(capacity: u32, volume: Volume, mut outcome: Outcome, options: &Options) -> [Figure; 5] {
     outcome.refusals.sort_unstable();
     let asked = per_second(outcome.asked(), volume.time);
     let least = capacity * if options.short { TIMES_AT_LEAST.1 } else { TIMES_AT_LEAST.0 };
     let quantile = |percent: usize| outcome.refusals.get(outcome.refusals.len() * percent / 100).copied();
     let (half, most) = (quantile(50).unwrap_or_default(), quantile(99).unwrap_or_default());
+    let served = per_second(outcome.served, outcome.took);
     [
         Figure::new(
             format!("asked for each second, where {capacity} can be served"),
@@ -100,7 +78,18 @@ fn under_flood(capacity: u32, volume: Volume, mut outcome: Outcome, options: &Op
             format!("{}, at least {least}", capacity * TIMES),
             asked >= least,
         ),
-        Figure::new("of these, served", per_second(outcome.served, outcome.took).to_string(), "", true),
+        Figure::new(
+            "of these, served",
+            served.to_string(),
+            format!("at least {}", capacity / SERVED_PART),
+            served >= capacity / SERVED_PART,
+        ),
+        Figure::new(
+            "of these, refused",
+            outcome.refusals.len().to_string(),
+            "at least 1",
+            !outcome.refusals.is_empty(),
+        ),
         Figure::time(
             format!("99 of 100 refusals after (half of the {} after {} ms)", outcome.refusals.len(), half.as_millis()),
             most,

@@ -13,4 +13,5 @@ mod raw;
 mod refusals;
 mod services;
 mod upload;
+mod waiting;
 mod world;

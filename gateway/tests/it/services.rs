@@ -24,9 +24,23 @@ impl Services {
         B: Message + Default + 'static,
         F: Fn(tonic::Request<A>) -> Result<B, Status> + Clone + Send + Sync + 'static,
     {
+        self.unary_in_time(path, move |request| ready(method(request)))
+    }
+
+    /// Answers `path` with what `method` makes of the request in time.
+    pub(crate) fn unary_in_time<A, B, F, O>(self, path: &str, method: F) -> Self
+    where
+        A: Message + Default + 'static,
+        B: Message + Default + 'static,
+        F: Fn(tonic::Request<A>) -> O + Clone + Send + Sync + 'static,
+        O: Future<Output = Result<B, Status>> + Send + 'static,
+    {
         let handler = move |request: Request| {
             let method = method.clone();
-            let service = service_fn(move |request| ready(method(request).map(Response::new)));
+            let service = service_fn(move |request| {
+                let outcome = method(request);
+                async move { outcome.await.map(Response::new) }
+            });
             async move { Grpc::new(ProstCodec::<B, A>::default()).unary(service, request).await }
         };
         Self(self.0.route(path, routing::post(handler)))

@@ -10,7 +10,6 @@ mod retry;
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll},
 };
 
@@ -33,31 +32,6 @@ pub(crate) const STREAM_WINDOW: u32 = 256 << 10;
 /// the caller and 1 of 1 MiB towards the service, three slow downloads or one slow upload use up the connection's, and
 /// every other call on it waits for them, checks of health included.
 pub(crate) const CONNECTION_WINDOW: u32 = i32::MAX.unsigned_abs();
-
-/// How many answers this process waits for.
-static AWAITED: AtomicUsize = AtomicUsize::new(0);
-
-/// How many answers this process waits for, whichever service they are to come from; files on their way, which may take
-/// as long as they make progress, aside.
-pub fn awaited() -> usize {
-    AWAITED.load(Ordering::Relaxed)
-}
-
-/// An answer that is waited for, until this is dropped.
-struct Awaited;
-
-impl Awaited {
-    fn begin() -> Self {
-        AWAITED.fetch_add(1, Ordering::Relaxed);
-        Self
-    }
-}
-
-impl Drop for Awaited {
-    fn drop(&mut self) {
-        AWAITED.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// A way to a service.
 #[derive(Clone, Debug)]
@@ -87,23 +61,13 @@ impl Service<Request<Body>> for Link {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let awaited = (!retry::is_stream(request.uri().path())).then(Awaited::begin);
         match self {
             // The context is around a local call already, and the routes obey it.
-            Self::Local(routes) => {
-                let call = routes.clone().oneshot(request);
-                Box::pin(async move {
-                    let _awaited = awaited;
-                    call.await
-                })
-            }
+            Self::Local(routes) => Box::pin(routes.clone().oneshot(request)),
             Self::Remote(remote) => {
                 let remote = remote.clone();
                 let context = CallContext::current().unwrap_or_default();
-                Box::pin(async move {
-                    let _awaited = awaited;
-                    Ok(context.bound(remote.call(request, &context)).await)
-                })
+                Box::pin(async move { Ok(context.bound(remote.call(request, &context)).await) })
             }
         }
     }

@@ -105,11 +105,6 @@ const STREAMS_IN: [&str; 1] = ["/chatroom.file.v1.FileService/UploadFile"];
 /// RPCs whose answer is a stream: it is handed on as it comes, so a call that breaks later is not made again.
 const STREAMS_OUT: [&str; 1] = ["/chatroom.file.v1.FileService/DownloadFile"];
 
-/// Whether a call of `path` carries a file.
-pub(super) fn is_stream(path: &str) -> bool {
-    STREAMS_IN.contains(&path) || STREAMS_OUT.contains(&path)
-}
-
 /// Marks a request that carries a `request_id`, and so may be repeated.
 #[derive(Clone, Copy, Debug)]
 pub struct Repeatable;
