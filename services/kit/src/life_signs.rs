@@ -43,9 +43,9 @@ impl LifeSigns {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// Whether the peer has been silent for too long.
-    pub(crate) fn have_ended(&self) -> bool {
-        self.silent_at() <= Instant::now()
+    /// Whether the peer has been silent for too long, where whoever waited for it was to be woken at `due`.
+    pub(crate) fn have_ended(&self, due: Instant) -> bool {
+        !held_up(due) && self.silent_at() <= Instant::now()
     }
 
     /// Waits until the peer has been silent for too long.
@@ -53,7 +53,7 @@ impl LifeSigns {
         let mut due = Instant::now() + GRACE;
         loop {
             sleep_until(due).await;
-            if due.elapsed() > HELD_UP {
+            if held_up(due) {
                 due = Instant::now() + GRACE;
                 continue;
             }
@@ -74,9 +74,14 @@ impl LifeSigns {
     }
 }
 
+/// Whether this process, to be woken at `due`, was held up itself.
+fn held_up(due: Instant) -> bool {
+    due.elapsed() > HELD_UP
+}
+
 #[cfg(test)]
 mod tests {
-    use tokio::time::sleep;
+    use tokio::time::{advance, sleep};
 
     use super::*;
 
@@ -99,5 +104,16 @@ mod tests {
         // Known to be silent, it is given little more.
         signs.ended().await;
         assert_eq!(silent_since.elapsed(), SILENCE_MAX + GRACE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_held_up_itself_takes_nobody_for_silent() {
+        let signs = LifeSigns::new();
+        let due = Instant::now() + ASK_EVERY;
+        advance(SILENCE_MAX).await;
+        assert!(!signs.have_ended(due), "what it has said may be unread");
+        assert!(signs.have_ended(Instant::now()));
+        signs.note();
+        assert!(!signs.have_ended(Instant::now()));
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use anyhow::Chain;
 use arc_swap::ArcSwap;
 use http::Uri;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tonic::{
     Status,
     transport::{Channel, Endpoint},
@@ -132,11 +132,12 @@ impl Replica {
     async fn check(&self) {
         let connection = self.connection();
         let mut client = HealthClient::new(connection.channel());
-        let answer = timeout(CHECK_WITHIN, client.check(HealthCheckRequest::default())).await;
+        let due = Instant::now() + CHECK_WITHIN;
+        let answer = timeout_at(due, client.check(HealthCheckRequest::default())).await;
         // One that ends takes no new connections while it lets calls on the old ones end: its machine says so.
         if matches!(&answer, Ok(Ok(_))) || matches!(&answer, Ok(Err(status)) if is_refusal(status)) {
             connection.heard();
-        } else if connection.signs.have_ended() {
+        } else if connection.signs.have_ended(due) {
             // What swallowed its packets may know nothing of the connection even when it is whole again, and TCP would try
             // ever more seldom: keepalive alone would take 40 s to notice. A new one has yet to be heard of.
             let (channel, signs) = (self.endpoint.connect_lazy(), connection.signs.clone());
