@@ -29,7 +29,7 @@ use chatroom_proto::user::v1::{
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -204,26 +204,30 @@ async fn a_replica_whose_connection_is_forgotten_is_connected_anew() {
     let live = Replica::start(Stub::default(), "127.0.0.1:0").await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (remembered, _) = watch::channel(());
-    tokio::spawn(forward(listener, live.address, remembered.clone()));
+    let ((remembered, _), (forgot, mut forgotten)) = (watch::channel(()), mpsc::channel(1));
+    tokio::spawn(forward(listener, live.address, remembered.clone(), forgot));
     let client = client(&[url]);
     ask(&client).await.expect("the network is whole");
     remembered.send_replace(());
+    forgotten.recv().await.expect("there was a connection to forget");
     let begun = Instant::now();
     while ask(&client).await.is_err() {
         assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     }
 }
 
-/// Hands connections on to `target` until they are forgotten: neither side hears of the other any more then.
-async fn forward(listener: TcpListener, target: SocketAddr, remembered: watch::Sender<()>) {
+/// Hands connections on to `target` until they are forgotten, and says so then: neither side hears of the other any more.
+async fn forward(listener: TcpListener, target: SocketAddr, remembered: watch::Sender<()>, forgot: mpsc::Sender<()>) {
     while let Ok((mut client, _)) = listener.accept().await {
-        let mut forgotten = remembered.subscribe();
+        let (mut forgotten, forgot) = (remembered.subscribe(), forgot.clone());
         tokio::spawn(async move {
             let mut server = TcpStream::connect(target).await.unwrap();
             tokio::select! {
                 _ = copy_bidirectional(&mut client, &mut server) => {}
-                _ = forgotten.changed() => future::pending().await,
+                _ = forgotten.changed() => {
+                    forgot.send(()).await.unwrap();
+                    future::pending::<()>().await;
+                }
             }
         });
     }
