@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// How long a peer that is asked for a sign of life every [`ASK_EVERY`] may give none. Longer, callers would wait in vain;
 /// shorter, a starved machine would look like a dead one: with 1.4 s, the scenarios met it on two busy cores.
-const SILENCE_MAX: Duration = Duration::from_secs(3);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// How often a peer is asked.
 pub(crate) const ASK_EVERY: Duration = Duration::from_millis(500);
 /// What even a silent peer is given for each call: it may have come back just now.

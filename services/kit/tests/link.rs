@@ -233,6 +233,52 @@ async fn forward(listener: TcpListener, target: SocketAddr, remembered: watch::S
     }
 }
 
+// One that is overloaded has enough to do.
+#[tokio::test]
+async fn a_replica_that_stays_silent_is_connected_anew_but_seldom() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _asking = client(&[format!("http://{}", listener.local_addr().unwrap())]);
+    let mut kept = Vec::new();
+    let mut connected = async || {
+        let accepted = tokio::time::timeout(Duration::from_secs(15), listener.accept()).await;
+        kept.push(accepted.expect("it is connected anew").unwrap());
+        Instant::now()
+    };
+    let (_, second, third) = (connected().await, connected().await, connected().await);
+    // About 3 s on a machine that is not busy.
+    assert!(third - second > Duration::from_secs(2), "{:?}", third - second);
+}
+
+// Whatever it answers, it is not silent.
+#[tokio::test]
+async fn a_replica_that_knows_of_no_health_keeps_its_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _asking = client(&[format!("http://{}", listener.local_addr().unwrap())]);
+    let (connected, (asked, mut times)) = (Arc::new(AtomicU32::new(0)), watch::channel(0));
+    tokio::spawn(know_nothing(listener, connected.clone(), asked));
+    // Longer than any silence may last: it is asked twice a second.
+    let often = times.wait_for(|times| *times >= 10);
+    tokio::time::timeout(Duration::from_secs(30), often).await.expect("it is asked for its health").unwrap();
+    assert_eq!(connected.load(Ordering::SeqCst), 1);
+}
+
+/// Answers that it knows no call, and counts connections and calls.
+async fn know_nothing(listener: TcpListener, connected: Arc<AtomicU32>, asked: watch::Sender<u32>) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        connected.fetch_add(1, Ordering::SeqCst);
+        let asked = asked.clone();
+        tokio::spawn(async move {
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let unknown = Status::unimplemented("no such call").into_http::<()>();
+                respond.send_response(unknown, true).unwrap();
+                asked.send_modify(|times| *times += 1);
+            }
+        });
+    }
+}
+
 // Deadlines are not propagated (tonic #2316), and a local call is not bound by `grpc-timeout` at all.
 #[tokio::test]
 async fn the_deadline_travels_and_shrinks() {

@@ -23,7 +23,7 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 
 use super::{CONNECTION_WINDOW, STREAM_WINDOW, remote::ticks};
 use crate::{
-    life_signs::{ASK_EVERY, LifeSigns},
+    life_signs::{ASK_EVERY, LifeSigns, SILENCE_MAX},
     tls::Material,
 };
 
@@ -51,9 +51,15 @@ pub(super) struct Replica {
 pub(super) struct Connection {
     channel: Channel,
     signs: LifeSigns,
+    /// Since when it may be used.
+    since: Instant,
 }
 
 impl Connection {
+    fn new(channel: Channel, signs: LifeSigns) -> Self {
+        Self { channel, signs, since: Instant::now() }
+    }
+
     pub(super) fn channel(&self) -> Channel {
         self.channel.clone()
     }
@@ -67,6 +73,12 @@ impl Connection {
     /// everything, breaks no connection, and would keep every call waiting until its deadline.
     pub(super) async fn fallen_silent(&self) {
         self.signs.ended().await;
+    }
+
+    /// Whether it is time for another: it had as long as silence may last to show that the other side lives, so that one
+    /// that is overloaded has few handshakes to make besides. What waited for its answer was to be woken at `due`.
+    fn is_of_no_use(&self, due: Instant) -> bool {
+        self.since.elapsed() >= SILENCE_MAX && self.signs.have_ended(due)
     }
 }
 
@@ -99,7 +111,7 @@ impl Replica {
         if let Some(material) = &material {
             endpoint = endpoint.tls_config(material.client(url.host().unwrap_or_default()))?;
         }
-        let connection = Connection { channel: endpoint.connect_lazy(), signs: LifeSigns::new() };
+        let connection = Connection::new(endpoint.connect_lazy(), LifeSigns::new());
         let (connection, answers) = (ArcSwap::from_pointee(connection), AtomicBool::new(true));
         Ok(Self { origin, address, endpoint, connection, material, answers })
     }
@@ -134,14 +146,13 @@ impl Replica {
         let mut client = HealthClient::new(connection.channel());
         let due = Instant::now() + CHECK_WITHIN;
         let answer = timeout_at(due, client.check(HealthCheckRequest::default())).await;
-        // One that ends takes no new connections while it lets calls on the old ones end: its machine says so.
-        if matches!(&answer, Ok(Ok(_))) || matches!(&answer, Ok(Err(status)) if is_refusal(status)) {
+        if answer.as_ref().is_ok_and(was_said) {
             connection.heard();
-        } else if connection.signs.have_ended(due) {
+        } else if connection.is_of_no_use(due) {
             // What swallowed its packets may know nothing of the connection even when it is whole again, and TCP would try
             // ever more seldom: keepalive alone would take 40 s to notice. A new one has yet to be heard of.
-            let (channel, signs) = (self.endpoint.connect_lazy(), connection.signs.clone());
-            self.connection.store(Arc::new(Connection { channel, signs }));
+            let another = Connection::new(self.endpoint.connect_lazy(), connection.signs.clone());
+            self.connection.store(Arc::new(another));
         }
         let serving = matches!(
             answer,
@@ -151,7 +162,16 @@ impl Replica {
     }
 }
 
-/// Whether a connection was refused: whoever says so is not silent.
+/// Whether the other side said it. Any status that came over the wire was, for one that knows of no health too; those
+/// that are made here, where a call breaks, name their cause. A refusal to connect is said as well, by its machine: a
+/// replica that ends takes no new connections while it lets calls on the old ones end.
+fn was_said<T>(answer: &Result<T, Status>) -> bool {
+    match answer {
+        Ok(_) => true,
+        Err(status) => status.source().is_none() || is_refusal(status),
+    }
+}
+
 fn is_refusal(status: &Status) -> bool {
     Chain::new(status)
         .filter_map(<dyn Error>::downcast_ref)
