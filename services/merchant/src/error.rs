@@ -2,7 +2,7 @@
 
 use chatroom_kit::{
     auth::Unauthenticated,
-    error::{INTERNAL, Invalid, database_status, status, upstream_status},
+    error::{DATABASE_UNAVAILABLE, INTERNAL, Invalid, database_status, status, upstream_status},
 };
 use tonic::{Code, Status};
 
@@ -38,6 +38,9 @@ pub enum Error {
     /// The code has opened a page already.
     #[error("the activation code has been used")]
     ActivationCodeUsed,
+    /// The caller's other requests keep undoing what this one needs.
+    #[error("other requests of the caller are in the way")]
+    Contended,
     /// Only administrators may do it.
     #[error("only administrators may do this")]
     AdminOnly,
@@ -68,6 +71,8 @@ impl From<Error> for Status {
             Error::MembershipNotFound => status(Code::NotFound, "MEMBERSHIP_NOT_FOUND", message),
             Error::ActivationCodeInvalid => status(Code::PermissionDenied, "ACTIVATION_CODE_INVALID", message),
             Error::ActivationCodeUsed => status(Code::AlreadyExists, "ACTIVATION_CODE_USED", message),
+            // The client may try again.
+            Error::Contended => status(Code::Unavailable, DATABASE_UNAVAILABLE, message),
             Error::AdminOnly => status(Code::PermissionDenied, "ADMIN_ONLY", message),
             Error::Random(_) | Error::Derivation(_) => status(Code::Internal, INTERNAL, message),
             Error::Upstream(error) => upstream_status(error),

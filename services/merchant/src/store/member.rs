@@ -16,10 +16,13 @@ use crate::{
     error::Error,
 };
 
+/// How often joining is tried where the membership in the way keeps ending.
+const ATTEMPTS: usize = 5;
+
 impl Store {
     /// Makes `user` a member of a page that is open. One who is a member already keeps the membership.
     pub async fn join(&self, user: UserId, merchant: MerchantId, now: DateTime<Utc>) -> Result<Membership, Error> {
-        loop {
+        for _ in 0..ATTEMPTS {
             if let Some(membership) = self.insert_membership(user, merchant, now).await? {
                 return Ok(membership);
             }
@@ -32,6 +35,7 @@ impl Store {
             }
             // The membership that was in the way has just ended: this one comes after it.
         }
+        Err(Error::Contended)
     }
 
     /// Nothing where there is no such page, it is closed, or `user` is a member already.
