@@ -13,6 +13,7 @@ use chatroom_merchant::{
     domain::{ActivationCode, DeedKind, Merchant, MerchantPatch, NewMerchant},
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::join_all;
 use tonic::Status;
 
 on_both_engines!(
@@ -127,10 +128,17 @@ async fn nobody_is_creator_and_gone(fresh: Fresh) {
 async fn who_joins_while_leaving_is_a_member_or_has_left(fresh: Fresh) {
     let page = fresh.page(UserId::new()).await;
     for _ in 0..200 {
-        let member = fresh.member(page.id).await;
-        let (joined, left) =
-            tokio::join!(fresh.store.join(member, page.id, noon()), fresh.store.leave(member, page.id));
-        assert!(joined.is_ok() && left.is_ok(), "{joined:?} {left:?}");
+        let member = UserId::new();
+        let before = fresh.store.join(member, page.id, noon()).await.unwrap();
+        // What reads besides keeps the connections busy on which joining looks for the membership that leaving ends.
+        let reading = join_all((0..32).map(|_| fresh.store.membership(member, page.id)));
+        let (joined, left, _) =
+            tokio::join!(fresh.store.join(member, page.id, noon()), fresh.store.leave(member, page.id), reading);
+        left.unwrap();
+        let joined = joined.unwrap();
+        // The membership that was there is what was left; another came after it.
+        let stays = (joined.id != before.id).then_some(joined);
+        assert_eq!(fresh.store.membership(member, page.id).await.unwrap(), stays);
     }
 }
 
