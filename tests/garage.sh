@@ -15,14 +15,26 @@ if [[ "$("$tool/bin/garage" --version 2>/dev/null)" != "garage "*"$version"* ]];
     rm -rf "$tool/build"
 fi
 
+. tests/nats.sh
+install_nats
+. tests/aws.sh
+install_aws
+. tests/postgres.sh
+start_postgres fsync=off full_page_writes=off synchronous_commit=off
+
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 port=$(free_port)
 place=$(mktemp -d)
 clean_up() {
-    [ -z "${garage:-}" ] || kill "$garage" 2>/dev/null || true
+    if [ -n "${garage:-}" ]; then
+        kill "$garage" 2>/dev/null || true
+        # It writes until it has ended.
+        wait "$garage" || true
+    fi
     [ -z "${postgres_place:-}" ] || stop_postgres
     rm -rf "$place"
 }
+# In place of start_postgres's own.
 trap clean_up EXIT
 cat >"$place/garage.toml" <<EOF
 metadata_dir = "$place/meta"
@@ -43,18 +55,15 @@ GARAGE_DEFAULT_ACCESS_KEY=$CHATROOM_TEST_S3_ACCESS_KEY GARAGE_DEFAULT_SECRET_KEY
     RUST_LOG=warn "$tool/bin/garage" --config "$place/garage.toml" server --single-node --default-access-key \
     >"$place/log" 2>&1 &
 garage=$!
-until curl --silent --output /dev/null "$CHATROOM_TEST_S3_ENDPOINT"; do
-    kill -0 "$garage" 2>/dev/null || { cat "$place/log" >&2; exit 1; }
+late=$((SECONDS + 30))
+until curl --silent --max-time 5 --output /dev/null "$CHATROOM_TEST_S3_ENDPOINT"; do
+    if ! kill -0 "$garage" 2>/dev/null || [ "$SECONDS" -ge "$late" ]; then
+        echo "garage does not answer" >&2
+        cat "$place/log" >&2
+        exit 1
+    fi
     sleep 0.1
 done
-
-. tests/nats.sh
-install_nats
-. tests/aws.sh
-install_aws
-. tests/postgres.sh
-start_postgres fsync=off full_page_writes=off synchronous_commit=off
-trap clean_up EXIT
 
 if [ $# -eq 0 ]; then
     cargo test --workspace --locked --no-fail-fast --test it --test file
