@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::room::Room;
+use super::room::{Room, assert_refused};
 use crate::{
     suite::{Scenario, scenarios},
     world::{User, World, fresh_name, picture},
@@ -16,6 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         a_long_list_of_unwanted_words_masks_or_refuses,
         a_blocked_user_is_not_heard,
         a_report_reaches_the_pages_creator,
+        blocks_and_reports_go_on_from_a_documented_place_only,
         only_ones_own_files_are_shown_and_passed_on,
         a_recalled_file_is_gone_unless_it_is_used,
         retention_is_the_creators_to_set,
@@ -90,6 +91,19 @@ async fn a_report_reaches_the_pages_creator(world: World) {
         room.owner.client.get(&format!("{path}&resolved=true")).await.ok().data()["reports"][0]["resolution"],
         "已移出"
     );
+}
+
+async fn blocks_and_reports_go_on_from_a_documented_place_only(world: World) {
+    let room = Room::new(&world).await;
+    let reports = format!("/h5/report?merchant={}", room.page.as_str().expect("an id is text"));
+    for list in ["/h5/user/blocks?limit=1", &reports] {
+        room.owner.client.get(list).await.ok();
+        for wrong in ["", "x", "1.x"] {
+            let answer = room.owner.client.get(&format!("{list}&after={wrong}")).await;
+            assert_refused(&answer, 400, "INVALID_ARGUMENT");
+            assert!(answer.json()["msg"].to_string().contains("字段 after "), "{answer:?}");
+        }
+    }
 }
 
 /// Uploads a picture and answers its path.
