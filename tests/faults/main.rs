@@ -84,8 +84,14 @@ async fn on_one_rig(options: &Options, trials: &[Trial], proxied: bool) -> anyho
         eprintln!("{}", trial.title());
         let begun = Instant::now();
         let made = timeout(TRIAL_MAX, try_promise(&mut rig, *trial, options)).await;
-        let figures = made.context("it takes too long").flatten().with_context(|| format!("in {trial:?}"))?;
+        let outcome = made.context("it takes too long").flatten();
+        let failed = outcome.is_err();
+        // What the trials before it have found out is told all the same.
+        let figures = outcome.unwrap_or_else(|error| vec![Figure::none("it goes on", vec![format!("{error:#}")])]);
         reports.push(TrialReport { trial: trial.title(), seconds: begun.elapsed().as_secs_f64(), figures });
+        if failed {
+            break;
+        }
     }
     let errors = rig.end();
     if let Some(last) = reports.last_mut() {

@@ -1,8 +1,10 @@
 //! Files that operators change while a process runs: noticing that one has changed. Owns no file's contents.
 
 use std::{
+    fs::Metadata,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -10,24 +12,40 @@ use tokio_util::sync::CancellationToken;
 /// How often files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// When each file was last written, as far as it is there.
-type Times = Vec<Option<SystemTime>>;
+/// What tells a file from what it was: which it is, when it was last written, to the nanosecond, and how long it is. One
+/// that takes another's place may be as old to the tick, since a tick is some milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Look {
+    inode: u64,
+    written: (i64, i64),
+    size: u64,
+}
+
+impl From<Metadata> for Look {
+    fn from(metadata: Metadata) -> Self {
+        let written = (metadata.mtime(), metadata.mtime_nsec());
+        Self { inode: metadata.ino(), written, size: metadata.size() }
+    }
+}
+
+/// Each file's look, as far as it is there.
+type Looks = Vec<Option<Look>>;
 
 /// Notices when one of some files changes.
 #[derive(Debug)]
 pub struct Changes {
     paths: Vec<PathBuf>,
     /// As the files were when they were last taken in.
-    taken: Times,
+    taken: Looks,
     /// As they were when last looked at.
-    seen: Times,
+    seen: Looks,
 }
 
 impl Changes {
     /// From now on: made before the files are first read, it misses no change in between.
     pub async fn of(paths: &[&Path]) -> Self {
         let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
-        let taken = modified(&paths).await;
+        let taken = looks(&paths).await;
         Self { paths, seen: taken.clone(), taken }
     }
 
@@ -54,7 +72,7 @@ impl Changes {
     /// Waits until a file is another one than was taken in last; false once `stop` fires.
     async fn next(&mut self, stop: &CancellationToken) -> bool {
         while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-            self.seen = modified(&self.paths).await;
+            self.seen = looks(&self.paths).await;
             if self.seen != self.taken {
                 return true;
             }
@@ -68,13 +86,12 @@ impl Changes {
     }
 }
 
-async fn modified(paths: &[PathBuf]) -> Times {
-    let mut times = Vec::with_capacity(paths.len());
+async fn looks(paths: &[PathBuf]) -> Looks {
+    let mut looks = Vec::with_capacity(paths.len());
     for path in paths {
-        let metadata = tokio::fs::metadata(path).await;
-        times.push(metadata.and_then(|metadata| metadata.modified()).ok());
+        looks.push(tokio::fs::metadata(path).await.map(Look::from).ok());
     }
-    times
+    looks
 }
 
 #[cfg(test)]
@@ -97,5 +114,19 @@ mod tests {
         changes.take();
         stop.cancel();
         assert!(!changes.next(&stop).await, "there is nothing new");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_another_though_it_is_as_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, next) = (folder.path().join("file"), folder.path().join("next"));
+        fs::write(&file, "one").unwrap();
+        fs::write(&next, "two").unwrap();
+        let written = fs::metadata(&file).unwrap().modified().unwrap();
+        fs::File::options().write(true).open(&next).unwrap().set_modified(written).unwrap();
+        let mut changes = Changes::of(&[&file]).await;
+        fs::rename(&next, &file).unwrap();
+        let noticed = tokio::time::timeout(LOOK_EVERY * 10, changes.next(&CancellationToken::new())).await;
+        assert_eq!(noticed, Ok(true));
     }
 }
