@@ -75,9 +75,13 @@ impl Cluster {
         environment
     }
 
-    /// Gives a part another setting from its next start on.
-    pub fn reconfigure(&mut self, part: Part, name: &'static str, value: String) {
-        self.own.entry(part).or_default().insert(name, value);
+    /// Gives a part another setting from its next start on, or lets it have what every part has.
+    pub fn reconfigure(&mut self, part: Part, name: &'static str, value: Option<String>) {
+        let own = self.own.entry(part).or_default();
+        match value {
+            Some(value) => drop(own.insert(name, value)),
+            None => drop(own.remove(name)),
+        }
     }
 
     /// How it is run.

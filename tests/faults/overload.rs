@@ -1,20 +1,24 @@
 //! Promise: asked for ten times as much as it can serve, the product refuses what is too much at once, with 429 or 503
 //! and a time to try again, and fails in no other way; no process grows without bound, and all is served again within
-//! seconds of the end of it.
+//! seconds of the end of it. A crowd that only waits is served about as fast as a few are, at the defaults.
 
 use std::time::Duration;
+
+use chatroom_tests::{Part, cluster::Replica};
 
 use crate::{
     flood::{Outcome, Volume, flood},
     load::Load,
     options::Options,
     report::Figure,
-    rig::{Rig, replicas},
+    rig::{REPLICAS, Rig, replicas, stop},
     scene::{Route, Scene},
 };
 
 /// How many people ask.
 const SCENES: usize = 8;
+/// How soon a gateway has to be gone.
+const GONE: Duration = Duration::from_secs(25);
 /// How many connections find out what can be served, and how many ask for more.
 const FEW: u32 = 32;
 const MANY: u32 = 1000;
@@ -39,27 +43,58 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
     for _ in 1..SCENES {
         scenes.push(Scene::make(&rig.cluster.url()).await);
     }
-    let gateways = rig.gateways();
     let time = Duration::from_secs(if options.short { 3 } else { 5 });
-    let most = flood(&scenes, &gateways, Volume { connections: FEW, per_second: None, time }).await?;
+    let most = flood(&scenes, &rig.gateways(), Volume { connections: FEW, per_second: None, time }).await?;
     let capacity = per_second(most.served, most.took);
+    let mut figures = vec![Figure::none("valid requests failed under the load that can be served", most.failures)];
+    let crowd = flood(&scenes, &rig.gateways(), Volume { connections: MANY, per_second: None, time }).await?;
+    figures.extend(of_a_crowd(capacity, crowd));
+    restart_waiting_for(rig, Some(FEW))?;
+    let outcome = too_much(rig, &scenes, capacity, options).await;
+    restart_waiting_for(rig, None)?;
+    figures.extend(outcome?);
+    figures.push(Figure::none("processes ended", rig.ended()));
+    Ok(figures)
+}
+
+/// Starts the gateways again, one after another, which wait for so many answers from then on.
+fn restart_waiting_for(rig: &mut Rig, answers: Option<u32>) -> anyhow::Result<()> {
+    rig.cluster.reconfigure(Part::Gateway, "CHATROOM_MAX_WAITING", answers.map(|answers| answers.to_string()));
+    for number in 0..REPLICAS {
+        let gateway = Replica(Part::Gateway, number);
+        stop(rig, gateway, GONE)?;
+        rig.restart(gateway);
+    }
+    Ok(())
+}
+
+/// What is promised to a crowd that waits for its answers before it asks again, every setting at its default.
+fn of_a_crowd(capacity: u32, crowd: Outcome) -> [Figure; 2] {
+    let (served, least) = (per_second(crowd.served, crowd.took), capacity / 2);
+    let promise = format!("{MANY} connections at once: served each second, where {capacity} can be");
+    [
+        Figure::new(promise, served.to_string(), format!("at least {least}"), served >= least),
+        Figure::none("of them, answers other than a success or 429 or 503 with Retry-After", crowd.failures),
+    ]
+}
+
+/// Ten times too much, before gateways that wait for few answers, so that it is they who have too much to do.
+async fn too_much(rig: &mut Rig, scenes: &[Scene], capacity: u32, options: &Options) -> anyhow::Result<Vec<Figure>> {
+    let gateways = rig.gateways();
     let before = peaks(rig);
-    let asked_for = capacity * TIMES;
     let time = Duration::from_secs(if options.short { 5 } else { 20 });
-    let volume = Volume { connections: MANY, per_second: Some(asked_for), time };
-    let outcome = flood(&scenes, &gateways, volume).await?;
+    let volume = Volume { connections: MANY, per_second: Some(capacity * TIMES), time };
+    let outcome = flood(scenes, &gateways, volume).await?;
     let recovery = rig.serves(&scenes[0], &Route::ALL).await?;
     let growth = growth(&before, &peaks(rig));
-    let load = Load::start(&scenes, gateways, (capacity / PART).max(1));
+    let load = Load::start(scenes, gateways, (capacity / PART).max(1));
     tokio::time::sleep(AFTERWARDS).await;
     let afterwards = load.end().await?;
-    let mut figures = vec![Figure::none("valid requests failed under the load that can be served", most.failures)];
-    figures.extend(under_flood(capacity, volume, outcome, options));
+    let mut figures: Vec<_> = under_flood(capacity, volume, outcome, options).into();
     figures.push(growth);
     figures.push(Figure::time("everything served after the end of it", recovery, options.within(RECOVERY)));
     let promise = format!("requests failed, of {}, once it is served again", afterwards.asked);
     figures.push(Figure::none(promise, afterwards.failures));
-    figures.push(Figure::none("processes ended", rig.ended()));
     Ok(figures)
 }
 

@@ -50,7 +50,7 @@ impl Operator {
             Shape::Standalone => fs::remove_dir_all(cluster.data_dir()).expect("a folder can be lost"),
             Shape::Distributed => {
                 for part in STORED {
-                    cluster.reconfigure(part, DATABASE, postgres::fresh_database().await);
+                    cluster.reconfigure(part, DATABASE, Some(postgres::fresh_database().await));
                 }
                 self.keep_secrets(cluster);
                 self.run(cluster, &format!("aws s3 rm s3://chatroom/{path}"));
