@@ -10,5 +10,5 @@ install_nats
 
 faults=${CHATROOM_TEST_FAULTS:-target/debug/chatroom-faults}
 [ -n "${CHATROOM_TEST_FAULTS:-}" ] || cargo build --workspace --bins --locked
-# Told to stop, it ends what it has started; it takes less than half of this.
+# Told to stop, it ends what it has started; a release build takes nine minutes.
 timeout --kill-after=60 1500 "$faults" "$@"
