@@ -17,6 +17,7 @@ if base=$(git rev-parse --verify --quiet main) && git cat-file -e "$base:proto/b
 fi
 
 command -v cargo-deny >/dev/null || PATH=$tools/bin:$PATH
-command -v cargo-deny >/dev/null || cargo install --quiet --locked --root "$tools" cargo-deny@0.20.2
+# It runs for seconds: optimising it takes longer than that ever gives back.
+command -v cargo-deny >/dev/null || cargo install --quiet --locked --debug --root "$tools" cargo-deny@0.20.2
 cargo deny --all-features --log-level error check licenses bans sources
 echo "lint: clean"
