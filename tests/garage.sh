@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Plays the scenarios, and the file service's own tests, on garage, an S3 server that knows nothing of the one that
 # everything else is tested on. Needs what tests/run.sh has built and installed. The first run builds garage into
-# target/tools/garage, which takes some ten minutes; CI leaves it out.
+# target/tools/garage, which takes four minutes or more; CI leaves it out.
 #
 #     tests/garage.sh [PART OF A SCENARIO'S NAME]…       without any: all scenarios, and the file service's tests
 set -euo pipefail

@@ -8,6 +8,7 @@
 //! process was killed.
 
 mod alive;
+mod conditions;
 mod download;
 mod multipart;
 mod part;
@@ -40,6 +41,7 @@ use crate::{
     config::{S3Settings, SecretKey},
     domain::{FileName, StoredFile},
 };
+use conditions::Conditions;
 use part::Part;
 
 /// The region where none is named.
@@ -59,6 +61,7 @@ pub struct Objects {
     bucket: Arc<str>,
     /// What stores uploads, and undoes them.
     tasks: TaskTracker,
+    conditions: Arc<Conditions>,
 }
 
 /// The object store refused or did not answer. What it said is for the log only.
@@ -114,7 +117,7 @@ impl Objects {
 
     /// A bucket that `client` reaches.
     pub(crate) fn new(client: Client, bucket: &str) -> Self {
-        Self { client, bucket: bucket.into(), tasks: TaskTracker::new() }
+        Self { client, bucket: bucket.into(), tasks: TaskTracker::new(), conditions: Arc::default() }
     }
 
     /// Waits, for a while, until every upload has been stored or undone: at the end of a process nothing is left behind.

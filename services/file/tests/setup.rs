@@ -16,7 +16,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
-use s3s::{auth::SimpleAuth, service::S3Service};
+use s3s::{
+    S3Request, S3Result,
+    access::S3Access,
+    auth::SimpleAuth,
+    dto::PutObjectInput,
+    service::{S3Service, S3ServiceBuilder},
+};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -96,9 +102,30 @@ pub(crate) async fn network() -> Fresh {
 
 /// The embedded server behind a socket, and its address.
 pub(crate) async fn served() -> (Fresh, String) {
+    serve_with(|_| ()).await
+}
+
+/// A store behind HTTP that ignores the conditions of a write, as garage does.
+pub(crate) async fn heedless() -> Fresh {
+    serve_with(|builder| builder.set_access(Heedless)).await.0
+}
+
+/// Forgets a write's conditions before they are looked at.
+struct Heedless;
+
+#[tonic::async_trait]
+impl S3Access for Heedless {
+    async fn put_object(&self, request: &mut S3Request<PutObjectInput>) -> S3Result<()> {
+        (request.input.if_match, request.input.if_none_match) = (None, None);
+        Ok(())
+    }
+}
+
+async fn serve_with(change: impl FnOnce(&mut S3ServiceBuilder)) -> (Fresh, String) {
     let folder = TempDir::new().unwrap();
     let mut builder = server(folder.path()).await.unwrap();
     builder.set_auth(SimpleAuth::from_single("access", "secret"));
+    change(&mut builder);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(serve(listener, builder.build()));

@@ -1,4 +1,5 @@
-//! What every object store must do, shown on the embedded one and on one behind HTTP.
+//! What every object store must do, shown on the embedded one, on one behind HTTP, and on one that ignores the conditions
+//! of a write.
 
 use std::{net::TcpListener, time::Instant};
 
@@ -28,6 +29,12 @@ macro_rules! on_each_store {
             $(#[tokio::test]
             async fn $name() {
                 super::$name(crate::setup::network().await).await;
+            })+
+        }
+        mod heedless {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::setup::heedless().await).await;
             })+
         }
     };

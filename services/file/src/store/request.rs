@@ -63,13 +63,25 @@ impl Objects {
 
     /// Remembers that a request stored `file`, in place of a stale marker where there is one. False where another
     /// request of the same name was faster.
-    #[tracing::instrument(level = "debug", name = "s3.request.put", skip_all, err(level = "debug"))]
     pub async fn remember(
         &self,
         request: &RequestKey,
         stale: Option<&str>,
         file: &StoredFile,
     ) -> Result<bool, StoreError> {
+        if self.keeps_conditions().await? {
+            return self.mark(request, stale, file).await;
+        }
+        let _turn = self.conditions.turn().await;
+        match self.recall(request, file.created).await? {
+            Recalled::File(_) => Ok(false),
+            Recalled::Stale(_) | Recalled::Nothing => self.mark(request, stale, file).await,
+        }
+    }
+
+    /// Writes a request's marker where none is but the stale one. False where another was faster.
+    #[tracing::instrument(level = "debug", name = "s3.request.put", skip_all, err(level = "debug"))]
+    async fn mark(&self, request: &RequestKey, stale: Option<&str>, file: &StoredFile) -> Result<bool, StoreError> {
         let put = self
             .client
             .put_object()
