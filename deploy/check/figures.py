@@ -17,7 +17,7 @@ DEPLOY = ROOT / "deploy"
 OBSERVABILITY = DEPLOY / "observability"
 
 # How the exporter writes the kinds of instruments down, with seconds as the only unit in use.
-INSTRUMENT = re.compile(r'\b(?:f64|i64|u64)_(histogram|up_down_counter|counter|gauge)\("([\w.]+)"\)')
+INSTRUMENT = re.compile(r'\b(?:f64|i64|u64)_(?:observable_)?(histogram|up_down_counter|counter|gauge)\("([\w.]+)"\)')
 SUFFIXES = {
     "histogram": ("_seconds_bucket", "_seconds_count", "_seconds_sum"),
     "counter": ("_total",),
