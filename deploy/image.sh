@@ -4,7 +4,7 @@
 #
 #     deploy/image.sh SERVICE…       user, merchant, group, file, gateway, standalone
 #
-# Needs buildah, and glibc 2.34 or newer with its static libraries (Debian: libc6-dev).
+# Needs buildah, and glibc 2.36 or newer with its static libraries (Debian 12: libc6-dev).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
@@ -21,7 +21,7 @@ for service in "$@"; do
     binary=chatroom-$service stage=service
     [ "$service" != standalone ] || binary=chatroom stage=standalone
     # One at a time: built together, each would carry the features that another asks of a shared crate.
-    RUSTFLAGS="-C target-feature=+crt-static" \
+    RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" \
         cargo build --quiet --locked --profile dist --target "$target" --package "chatroom-$service" --bin "$binary"
     cp "target/$target/dist/$binary" "$binaries/image/bin/$service"
     buildah --storage-driver "${STORAGE_DRIVER:-vfs}" bud --quiet --isolation chroot --file deploy/Dockerfile \
