@@ -1,6 +1,6 @@
 //! What is asked of a cluster before it is started. Owns no process.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, env, path::PathBuf};
 
 use super::{Cluster, Shape};
 use crate::{postgres, process::Environment};
@@ -18,6 +18,12 @@ pub struct Builder {
     postgres: Option<String>,
 }
 
+/// How many processes of every part a distributed cluster has unless a test asks for another number: one, or as many as
+/// `CHATROOM_TEST_REPLICAS` says.
+fn replicas() -> usize {
+    env::var("CHATROOM_TEST_REPLICAS").map_or(1, |text| text.parse().expect("CHATROOM_TEST_REPLICAS is a number"))
+}
+
 impl Builder {
     pub(super) fn new(shape: Shape) -> Self {
         Self {
@@ -25,7 +31,7 @@ impl Builder {
             settings: Environment::new(),
             certificates: None,
             announced: Vec::new(),
-            replicas: 1,
+            replicas: replicas(),
             proxied: false,
             separate_store: false,
             postgres: None,
