@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use chatroom_tests::{Part, Process, Shape, chat_client::ChatClient, socket::Socket};
+use chatroom_tests::{Client, Part, Process, Shape, chat_client::ChatClient, process::PATIENCE, socket::Socket};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -71,6 +71,19 @@ impl Two {
 
     fn client(&self, user: &User, gateway: usize) -> ChatClient {
         ChatClient::start(vec![self.gateways[gateway % 2].clone()], token(user))
+    }
+
+    /// Waits until the processes beside the cluster's own show operators that they can reach NATS, or that they cannot.
+    async fn show_reachable(&self, reachable: bool) {
+        let value = if reachable { " 1" } else { " 0" };
+        let shows =
+            |figures: &str| figures.lines().any(|line| line.starts_with("bus_reachable{") && line.ends_with(value));
+        for process in &self.beside {
+            let admin = Client::new(format!("http://{}", process.admin_address()));
+            let shown = async { while !shows(&admin.get("/metrics").await.ok().text) {} };
+            let shown = tokio::time::timeout(PATIENCE, shown).await;
+            assert!(shown.is_ok(), "{} never shows bus_reachable{value}", process.name());
+        }
     }
 
     /// The processes beside the cluster's own have done nothing wrong.
@@ -162,7 +175,9 @@ async fn without_nats_nothing_is_lost() {
     let room = Room::new(&two.world).await;
     let clients = two.clients(&room).await;
     let head = speak(&clients, &room).await;
+    two.show_reachable(true).await;
     two.world.cluster_mut().nats().kill();
+    two.show_reachable(false).await;
     let late = room.say(&room.owner, "没有总线").await;
     assert_eq!(late["seq"], head + 1);
     assert_all_know(&clients, &room, head + 1).await;
@@ -176,5 +191,6 @@ async fn without_nats_nothing_is_lost() {
     assert_eq!(said["seq"], head + 3);
     assert_all_know(&clients, &room, head + 3).await;
     hears.knows(&room.group, head + 3).await;
+    two.show_reachable(true).await;
     two.assert_faultless();
 }

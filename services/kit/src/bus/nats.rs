@@ -84,6 +84,7 @@ impl Nats {
             .connect(servers)
             .await
             .context("the bus cannot be used")?;
+        show_whether_reachable(client.clone());
         let (outgoing, waiting) = mpsc::channel(WAITING_TO_LEAVE);
         tokio::spawn(send(client.clone(), waiting, figures.clone()));
         Ok(Self { client, outgoing, connections, figures })
@@ -133,10 +134,22 @@ fn credentials(urls: &[ServerAddr]) -> ConnectOptions {
     }
 }
 
+/// Shows whether the server can be reached: what is dropped tells only of processes that have something to say.
+fn show_whether_reachable(client: Client) {
+    global::meter("chatroom")
+        .u64_observable_gauge("bus.reachable")
+        .with_callback(move |observer| observer.observe(is_reachable(&client).into(), &[]))
+        .build();
+}
+
+fn is_reachable(client: &Client) -> bool {
+    client.connection_state() == State::Connected
+}
+
 /// Hands hints to the client, one after the other: it makes callers wait once its own queue is full.
 async fn send(client: Client, mut waiting: mpsc::Receiver<(Subject, Bytes)>, figures: Figures) {
     while let Some((subject, hint)) = waiting.recv().await {
-        if client.connection_state() != State::Connected {
+        if !is_reachable(&client) {
             figures.dropped(Loss::Away);
             continue;
         }
