@@ -12,19 +12,18 @@ use tokio_util::sync::CancellationToken;
 /// How often files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// What tells a file from what it was: which it is, when it was last written, to the nanosecond, and how long it is. One
-/// that takes another's place may be as old to the tick, since a tick is some milliseconds.
+/// What tells a file from what it was: which it is, and when it was last changed, to the nanosecond. Not when it was
+/// written, which `cp -p` and `rsync --times` set back. One that takes another's place may have changed in the same tick,
+/// since a tick is some milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Look {
     inode: u64,
-    written: (i64, i64),
-    size: u64,
+    changed: (i64, i64),
 }
 
 impl From<Metadata> for Look {
     fn from(metadata: Metadata) -> Self {
-        let written = (metadata.mtime(), metadata.mtime_nsec());
-        Self { inode: metadata.ino(), written, size: metadata.size() }
+        Self { inode: metadata.ino(), changed: (metadata.ctime(), metadata.ctime_nsec()) }
     }
 }
 
@@ -126,6 +125,23 @@ mod tests {
         fs::File::options().write(true).open(&next).unwrap().set_modified(written).unwrap();
         let mut changes = Changes::of(&[&file]).await;
         fs::rename(&next, &file).unwrap();
+        let noticed = tokio::time::timeout(LOOK_EVERY * 10, changes.next(&CancellationToken::new())).await;
+        assert_eq!(noticed, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn a_file_has_changed_in_place_though_it_is_as_old_and_as_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, clock) = (folder.path().join("file"), folder.path().join("clock"));
+        fs::write(&file, "one").unwrap();
+        let written = fs::metadata(&file).unwrap().modified().unwrap();
+        let mut changes = Changes::of(&[&file]).await;
+        // What happens within one tick cannot be told apart.
+        while fs::write(&clock, "").is_ok() && fs::metadata(&clock).unwrap().modified().unwrap() == written {
+            tokio::task::yield_now().await;
+        }
+        fs::write(&file, "two").unwrap();
+        fs::File::options().write(true).open(&file).unwrap().set_modified(written).unwrap();
         let noticed = tokio::time::timeout(LOOK_EVERY * 10, changes.next(&CancellationToken::new())).await;
         assert_eq!(noticed, Ok(true));
     }
