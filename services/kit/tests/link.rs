@@ -233,20 +233,19 @@ async fn forward(listener: TcpListener, target: SocketAddr, remembered: watch::S
     }
 }
 
-// One that is overloaded has enough to do.
+// One that is overloaded has enough to do: it is not connected anew with every check, two in three seconds.
 #[tokio::test]
 async fn a_replica_that_stays_silent_is_connected_anew_but_seldom() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let begun = Instant::now();
     let _asking = client(&[format!("http://{}", listener.local_addr().unwrap())]);
     let mut kept = Vec::new();
-    let mut connected = async || {
-        let accepted = tokio::time::timeout(Duration::from_secs(15), listener.accept()).await;
+    while kept.len() < 4 {
+        let accepted = tokio::time::timeout(Duration::from_secs(60), listener.accept()).await;
         kept.push(accepted.expect("it is connected anew").unwrap());
-        Instant::now()
-    };
-    let (_, second, third) = (connected().await, connected().await, connected().await);
-    // About 3 s on a machine that is not busy.
-    assert!(third - second > Duration::from_secs(2), "{:?}", third - second);
+    }
+    // Three times as long as silence may last; a busy machine only takes longer.
+    assert!(begun.elapsed() >= Duration::from_secs(9), "{:?}", begun.elapsed());
 }
 
 // Whatever it answers, it is not silent.

@@ -75,10 +75,13 @@ impl Connection {
         self.signs.ended().await;
     }
 
-    /// Whether it is time for another: it had as long as silence may last to show that the other side lives, so that one
-    /// that is overloaded has few handshakes to make besides. What waited for its answer was to be woken at `due`.
+    /// Whether it is time for another: it had as long as silence may last to show that the other side lives. So one that
+    /// takes connections in and has no time to answer on them is not kept busy with new ones; where none comes to stand,
+    /// every check tries again. What waited for its answer was to be woken at `due`.
     fn is_of_no_use(&self, due: Instant) -> bool {
-        self.since.elapsed() >= SILENCE_MAX && self.signs.have_ended(due)
+        // Asked each time, since it counts how often.
+        let silent = self.signs.have_ended(due);
+        silent && self.since.elapsed() >= SILENCE_MAX
     }
 }
 
@@ -188,5 +191,29 @@ async fn follow_health(replica: Weak<Replica>) {
             return;
         };
         replica.check().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn every_connection_has_its_time_to_be_answered() {
+        let endpoint = Endpoint::from_static("http://127.0.0.1:1");
+        let first = Connection::new(endpoint.connect_lazy(), LifeSigns::new());
+        advance(SILENCE_MAX / 2).await;
+        assert!(!first.is_of_no_use(Instant::now()));
+        advance(SILENCE_MAX / 2).await;
+        assert!(first.is_of_no_use(Instant::now()));
+        let second = Connection::new(endpoint.connect_lazy(), first.signs.clone());
+        advance(SILENCE_MAX / 2).await;
+        assert!(!second.is_of_no_use(Instant::now()), "the other side is silent, but this one is new");
+        advance(SILENCE_MAX / 2).await;
+        assert!(second.is_of_no_use(Instant::now()));
+        second.heard();
+        assert!(!second.is_of_no_use(Instant::now()));
     }
 }
