@@ -84,6 +84,7 @@ static TABLE: &[Row] = &[
     row("TOO_LATE", StatusCode::CONFLICT, "已超过可以这样做的时间"),
     row("CONTACT_SELF", StatusCode::CONFLICT, "您就是该商页的客服"),
     row("CUSTOMER_NOT_SERVING", StatusCode::CONFLICT, "该商页的客服暂未开启咨询"),
+    row("CONTENDED", StatusCode::CONFLICT, "操作过于频繁，请稍后再试"),
     row("PAYLOAD_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, "请求体过大"),
     row("FILE_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, "文件过大"),
     row("UNSUPPORTED_FILE_TYPE", StatusCode::UNSUPPORTED_MEDIA_TYPE, "不支持这种文件类型"),

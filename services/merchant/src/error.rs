@@ -2,7 +2,7 @@
 
 use chatroom_kit::{
     auth::Unauthenticated,
-    error::{DATABASE_UNAVAILABLE, INTERNAL, Invalid, database_status, status, upstream_status},
+    error::{INTERNAL, Invalid, database_status, status, upstream_status},
 };
 use tonic::{Code, Status};
 
@@ -71,8 +71,7 @@ impl From<Error> for Status {
             Error::MembershipNotFound => status(Code::NotFound, "MEMBERSHIP_NOT_FOUND", message),
             Error::ActivationCodeInvalid => status(Code::PermissionDenied, "ACTIVATION_CODE_INVALID", message),
             Error::ActivationCodeUsed => status(Code::AlreadyExists, "ACTIVATION_CODE_USED", message),
-            // The client may try again.
-            Error::Contended => status(Code::Unavailable, DATABASE_UNAVAILABLE, message),
+            Error::Contended => status(Code::Aborted, "CONTENDED", message),
             Error::AdminOnly => status(Code::PermissionDenied, "ADMIN_ONLY", message),
             Error::Random(_) | Error::Derivation(_) => status(Code::Internal, INTERNAL, message),
             Error::Upstream(error) => upstream_status(error),

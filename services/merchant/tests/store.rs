@@ -22,6 +22,7 @@ on_both_engines!(
     only_the_customer_says_whether_they_serve,
     joining_twice_is_one_membership,
     concurrent_joins_are_one_membership,
+    who_keeps_leaving_while_joining_is_told_so,
     nobody_joins_a_page_that_is_not_there,
     memberships_are_listed_oldest_first_and_in_pages,
     a_cursor_of_nothing_is_an_error,
@@ -132,6 +133,28 @@ async fn concurrent_joins_are_one_membership(fresh: Fresh) {
         ids.push(join.await.unwrap());
     }
     assert!(ids.iter().all(|id| *id == ids[0]));
+}
+
+/// Lets every membership that stands in the way of a new one be gone when it is looked for, which hardly ever happens five
+/// times in a row by itself.
+async fn leave_in_between(fresh: &Fresh) {
+    if fresh.database.url.starts_with("sqlite") {
+        const TRIGGER: &str = "create trigger leave before insert on membership begin select raise(ignore); end";
+        let mut connection = SqliteConnection::connect(&fresh.database.url).await.unwrap();
+        sqlx::raw_sql(TRIGGER).execute(&mut connection).await.unwrap();
+    } else {
+        const TRIGGER: &str = "create function leave() returns trigger language plpgsql as 'begin return null; end';
+            create trigger leave before insert on membership for each row execute function leave()";
+        let mut connection = PgConnection::connect(&fresh.database.url).await.unwrap();
+        sqlx::raw_sql(TRIGGER).execute(&mut connection).await.unwrap();
+    }
+}
+
+async fn who_keeps_leaving_while_joining_is_told_so(fresh: Fresh) {
+    let opened = fresh.store.create_merchant(&page(UserId::new(), "asdasad"), false, noon()).await.unwrap();
+    leave_in_between(&fresh).await;
+    let refused = fresh.store.join(UserId::new(), opened.id, noon()).await.unwrap_err();
+    assert_eq!(reason(refused), (Code::Aborted, "CONTENDED".to_owned()));
 }
 
 async fn nobody_joins_a_page_that_is_not_there(fresh: Fresh) {
