@@ -76,13 +76,13 @@ impl Two {
     /// Waits until the processes beside the cluster's own show operators that they can reach NATS, or that they cannot.
     async fn show_reachable(&self, reachable: bool) {
         let value = if reachable { " 1" } else { " 0" };
-        let shows =
+        let says =
             |figures: &str| figures.lines().any(|line| line.starts_with("bus_reachable{") && line.ends_with(value));
         for process in &self.beside {
             let admin = Client::new(format!("http://{}", process.admin_address()));
-            let shown = async { while !shows(&admin.get("/metrics").await.ok().text) {} };
-            let shown = tokio::time::timeout(PATIENCE, shown).await;
-            assert!(shown.is_ok(), "{} never shows bus_reachable{value}", process.name());
+            let until_it_does = async { while !says(&admin.get("/metrics").await.ok().text) {} };
+            let waited = tokio::time::timeout(PATIENCE, until_it_does).await;
+            assert!(waited.is_ok(), "{} never shows bus_reachable{value}", process.name());
         }
     }
 
