@@ -27,7 +27,7 @@ use tracing::{Instrument as _, Span, field, info_span};
 
 use crate::{
     address::{ClientAddress, Peer},
-    error::{OVERLOADED, Refusal, Refused},
+    error::{Refusal, Refused},
     figures::{Figures, Timed},
     state::App,
     waiting,
@@ -149,14 +149,15 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 
 fn report(response: &Response) {
     let status = response.status();
-    let reason = response.extensions().get::<Refused>().map(|refused| refused.0);
+    let refused = response.extensions().get::<Refused>();
+    let reason = refused.map(|refused| refused.reason);
     let code = status.as_u16();
     if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(code, reason, "request failed");
-    } else if status.is_server_error() && reason != Some(OVERLOADED) {
+    } else if status.is_server_error() && !refused.is_some_and(|refused| refused.counted) {
         tracing::warn!(code, reason, "request not served");
     } else {
-        // Where there is too much to do, a line for each that is refused would be more of it; figures count them.
+        // A line for each that is counted would be more to do where there is too much.
         tracing::debug!(code, reason, "request answered");
     }
 }

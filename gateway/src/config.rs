@@ -126,7 +126,7 @@ pub struct Settings {
     #[arg(long, env = "CHATROOM_MAX_WAITING", value_name = "N", default_value = "512",
           value_parser = at_least::<1>)]
     pub max_waiting: NonZeroU32,
-    /// How many of these may be one address's
+    /// How many of these may be one address's; what needs a further one is refused with 429
     #[arg(long, env = "CHATROOM_MAX_WAITING_PER_ADDRESS", value_name = "N", default_value = "128",
           value_parser = at_least::<1>)]
     pub max_waiting_per_address: NonZeroU32,

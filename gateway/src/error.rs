@@ -14,6 +14,8 @@ use tonic::{Code, Status};
 use crate::{
     envelope,
     json::{Fault, Malformed},
+    places::Full,
+    waiting,
 };
 
 /// One reason as HTTP shows it.
@@ -136,12 +138,18 @@ pub(crate) struct Refusal {
     sentence: Option<String>,
     retry_after: Option<Duration>,
     content_range: Option<HeaderValue>,
+    /// Figures tell of each.
+    counted: bool,
 }
 
 impl Refusal {
     /// The refusal for `reason`; for one that the table does not have, INTERNAL.
     pub(crate) fn new(reason: &str) -> Self {
-        Self { row: find(reason).unwrap_or(&INTERNAL), sentence: None, retry_after: None, content_range: None }
+        Self::of(find(reason).unwrap_or(&INTERNAL))
+    }
+
+    fn of(row: &'static Row) -> Self {
+        Self { row, sentence: None, retry_after: None, content_range: None, counted: false }
     }
 
     /// A malformed request, in a sentence that says where.
@@ -213,8 +221,20 @@ impl From<Invalid> for Refusal {
     }
 }
 
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        Self::new(match full {
+            Full::Address => RATE_LIMITED,
+            Full::InAll => OVERLOADED,
+        })
+    }
+}
+
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
+        if let Some(full) = waiting::refused(&status) {
+            return Self { counted: true, ..full.into() };
+        }
         match error::reason_of(&status) {
             Some(reason) => Self::from_reason(&reason),
             None => Self::from_code(&status),
@@ -231,7 +251,7 @@ impl Refusal {
             tracing::error!(reason = reason.reason, "a service gave a reason that the gateway does not know");
             return Self::new(error::INTERNAL);
         };
-        Self { row, sentence: None, retry_after: reason.retry_after, content_range: content_range(reason) }
+        Self { retry_after: reason.retry_after, content_range: content_range(reason), ..Self::of(row) }
     }
 
     /// A status that none of our services made: the transport's, or that of something between.
@@ -279,9 +299,14 @@ fn content_range(reason: &Reason) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("bytes */{size}")).ok()
 }
 
-/// The reason of a refusal, as an extension of its answer.
+/// What is known of a refusal, as an extension of its answer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Refused(pub(crate) &'static str);
+pub(crate) struct Refused {
+    /// Its reason.
+    pub(crate) reason: &'static str,
+    /// Figures tell of each.
+    pub(crate) counted: bool,
+}
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -296,7 +321,7 @@ impl IntoResponse for Refusal {
             response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        response.extensions_mut().insert(Refused(self.row.reason));
+        response.extensions_mut().insert(Refused { reason: self.row.reason, counted: self.counted });
         response
     }
 }

@@ -87,21 +87,13 @@ impl IntoResponses for WrongQuery {
     }
 }
 
-/// A standing limit that is used up.
-pub(crate) struct TooMany;
-
-impl IntoResponses for TooMany {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        refusals([("429", "`RATE_LIMITED`: a standing limit is used up for now")])
-    }
-}
-
 /// What can befall any call to a service.
 pub(crate) struct NotServed;
 
 impl IntoResponses for NotServed {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         refusals([
+            ("429", "`RATE_LIMITED`: a standing limit is used up for now, or too much is under way from this address"),
             ("500", "`INTERNAL`: a fault of the server"),
             ("503", "`UPSTREAM_UNAVAILABLE`, `DATABASE_UNAVAILABLE`, `STORAGE_UNAVAILABLE` or `OVERLOADED`: try again"),
             ("504", "`DEADLINE_EXCEEDED`: the request took too long"),

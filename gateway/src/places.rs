@@ -7,6 +7,17 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Full {
+    /// The address has all that one may have.
+    #[error("the address has all the places that one may have")]
+    Address,
+    /// None is left for anybody.
+    #[error("all places are taken")]
+    InAll,
+}
+
 /// A number of places. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Places {
@@ -31,21 +42,22 @@ impl Places {
         Self { shared: Arc::new(shared) }
     }
 
-    /// A place, where there is one; for nobody's address, any that is left.
-    pub(crate) fn take(&self, address: Option<IpAddr>) -> Option<Place> {
+    /// A place, where there is one; for nobody's address, any that is left. An address that has its own is told so even
+    /// where all are taken: it is what has to wait.
+    pub(crate) fn take(&self, address: Option<IpAddr>) -> Result<Place, Full> {
         let mut taken = self.taken();
+        let has = address.and_then(|address| taken.by_address.get(&address)).copied().unwrap_or_default();
+        if has >= self.shared.per_address {
+            return Err(Full::Address);
+        }
         if taken.in_all >= self.shared.in_all {
-            return None;
+            return Err(Full::InAll);
         }
         if let Some(address) = address {
-            let by_address = taken.by_address.entry(address).or_default();
-            if *by_address >= self.shared.per_address {
-                return None;
-            }
-            *by_address += 1;
+            taken.by_address.insert(address, has + 1);
         }
         taken.in_all += 1;
-        Some(Place { places: self.clone(), address })
+        Ok(Place { places: self.clone(), address })
     }
 
     /// How many places are taken.

@@ -66,9 +66,11 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(gateway: Gateway, stop: CancellationToken) -> Self {
         let (in_all, per_address) = (gateway.settings.max_waiting, gateway.settings.max_waiting_per_address);
-        let way = |service, link: &Link| Way::new(service, link.clone(), Places::new(in_all, per_address));
-        let [user_way, merchant_way] = [way("user", &gateway.user), way("merchant", &gateway.merchant)];
-        let [group_way, file_way] = [way("group", &gateway.group), way("file", &gateway.file)];
+        let way = |upstream, link: &Link| Way::new(upstream, link.clone(), Places::new(in_all, per_address));
+        let user_way = way("user", &gateway.user);
+        let merchant_way = way("merchant", &gateway.merchant);
+        let group_way = way("group", &gateway.group);
+        let file_way = way("file", &gateway.file);
         // What these ask is bounded by what they are, and goes on while others are refused.
         let directory = Arc::new(Directory::new(UserServiceClient::new(gateway.user)));
         let hub = Hub::start(

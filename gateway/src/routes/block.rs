@@ -13,7 +13,7 @@ use crate::{
     envelope::{self, EmptyEnvelope, Envelope, ErrorEnvelope},
     error::Refusal,
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
+    openapi::{NotServed, NotSignedIn, WrongBody, WrongQuery},
     query::{Query, after, limit, next},
     state::App,
     value::Time,
@@ -44,7 +44,7 @@ struct SetBlock {
     responses(
         (status = 200, description = "It is so; saying it again changes nothing", body = EmptyEnvelope),
         (status = 409, description = "`BLOCK_LIMIT_REACHED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

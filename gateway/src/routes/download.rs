@@ -17,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     address::ClientAddress,
     envelope::ErrorEnvelope,
-    error::{FILE_NOT_FOUND, OVERLOADED, Refusal, filled},
+    error::{FILE_NOT_FOUND, Refusal, filled},
     openapi::NotServed,
     places::Place,
     state::App,
@@ -68,7 +68,7 @@ async fn download(
         let file = describe_file(&app, name).await?;
         return respond(StatusCode::NOT_MODIFIED, &file, etag, Body::empty());
     }
-    let place = app.downloads.take(Some(address.subscriber())).ok_or_else(|| Refusal::new(OVERLOADED))?;
+    let place = app.downloads.take(Some(address.subscriber()))?;
     let range = precondition::wants_range(&headers, &etag).then(|| range::requested(&headers)).flatten();
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let request = DownloadFileRequest { name: name.to_owned(), range };
@@ -96,6 +96,7 @@ async fn download(
          headers(("ETag" = String), ("Cache-Control" = String), ("Content-Length" = u64))),
         (status = 304, description = "The client has it", headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 404, description = "There is no such file"),
+        (status = 429, description = "Too much is under way from this address", headers(("Retry-After" = u64))),
         (status = 500, description = "A fault of the server"),
         (status = 503, description = "Try again", headers(("Retry-After" = u64))),
         (status = 504, description = "It took too long")

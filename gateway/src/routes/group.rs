@@ -17,7 +17,7 @@ use crate::{
     error::{Refusal, filled},
     idempotency::IdempotencyKey,
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody},
+    openapi::{NotServed, NotSignedIn, WrongBody},
     state::App,
     value::{Id, Time},
 };
@@ -180,7 +180,7 @@ struct OpenRoom {
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`TOO_MANY_GROUPS`: a page has at most 2,000; `MERCHANT_CLOSED`",
          body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

@@ -23,7 +23,7 @@ use crate::{
     error::{Refusal, filled},
     idempotency::IdempotencyKey,
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
+    openapi::{NotServed, NotSignedIn, WrongBody, WrongQuery},
     query::{Query, after, limit},
     state::App,
     value::{Id, Time, moment},
@@ -205,7 +205,7 @@ struct Joined<'a> {
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`MERCHANT_CLOSED`; `CONTENDED`: the caller keeps leaving the page at the same time",
             body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -288,7 +288,7 @@ impl<'a> From<&'a Merchant> for OpenedPage<'a> {
         (status = 403, description = "`ACTIVATION_CODE_INVALID`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`CUSTOMER_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`ACTIVATION_CODE_USED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -324,7 +324,7 @@ struct IssueCodes {
     responses(
         (status = 200, description = "The codes, which nobody can ever see again", body = Envelope<Vec<String>>),
         (status = 403, description = "`ADMIN_ONLY`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

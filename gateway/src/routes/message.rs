@@ -19,7 +19,7 @@ use crate::{
     envelope::{self, Envelope, ErrorEnvelope},
     error::{Refusal, filled},
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody},
+    openapi::{NotServed, NotSignedIn, WrongBody},
     state::App,
 };
 
@@ -50,7 +50,7 @@ async fn shown(app: &App, caller: &Caller, message: &ProtoMessage) -> Response {
         (status = 404, description = "`GROUP_NOT_FOUND`; `MESSAGE_NOT_FOUND` for `replyTo`; `MEMBER_NOT_FOUND` for \
                                       `mentions`; `FILE_NOT_FOUND` for `path`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`GROUP_DISMISSED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -67,7 +67,7 @@ async fn send(caller: Writer, State(app): State<App>, Json(outgoing): Json<Outgo
         (status = 200, description = "Where the cursor stands now", body = Envelope<ReadCursor>),
         (status = 403, description = "`NOT_GROUP_MEMBER`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`GROUP_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -92,7 +92,7 @@ struct Recall {
         (status = 403, description = "`NOT_GROUP_MEMBER`, `ROLE_TOO_LOW`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MESSAGE_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`TOO_LATE`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -116,7 +116,7 @@ async fn recall(
          body = ErrorEnvelope<'static>),
         (status = 404, description = "`MESSAGE_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`TOO_LATE`, `MESSAGE_RECALLED`, `GROUP_DISMISSED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

@@ -20,7 +20,7 @@ use crate::{
     envelope::{self, Envelope, ErrorEnvelope},
     error::{Refusal, filled},
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
+    openapi::{NotServed, NotSignedIn, WrongBody, WrongQuery},
     query::{Query, after, limit, next},
     state::App,
     value::{Id, Time},
@@ -111,7 +111,7 @@ impl<'a> From<&'a ProtoReport> for Report<'a> {
         (status = 403, description = "`NOT_GROUP_MEMBER`, `NOT_PAGE_MEMBER`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MESSAGE_NOT_FOUND`, `MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`MESSAGE_RECALLED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -239,7 +239,7 @@ struct Resolve {
     responses(
         (status = 200, description = "The report as it is now", body = Envelope<Report<'static>>),
         (status = 404, description = "`REPORT_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

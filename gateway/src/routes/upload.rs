@@ -43,9 +43,9 @@ struct FileForm {
         (status = 413, description = "`FILE_TOO_LARGE`", body = ErrorEnvelope<'static>),
         (status = 415, description = "`UNSUPPORTED_FILE_TYPE`: decided by its first bytes",
          body = ErrorEnvelope<'static>),
+        NotSignedIn, NotServed,
         (status = 429, description = "`RATE_LIMITED` or `DAILY_VOLUME_EXCEEDED`", body = ErrorEnvelope<'static>,
-         headers(("Retry-After" = u64, description = "Seconds to wait"))),
-        NotSignedIn, NotServed
+         headers(("Retry-After" = u64, description = "Seconds to wait")))
     ),
     security(("token" = []), ("bearer" = []))
 )]

@@ -20,7 +20,7 @@ use crate::{
     error::{Refusal, filled},
     idempotency::IdempotencyKey,
     limit::Registrant,
-    openapi::{NotServed, TooMany, WrongBody},
+    openapi::{NotServed, WrongBody},
     state::App,
     value::{Id, Time, role},
 };
@@ -109,7 +109,7 @@ struct Session<'a> {
     responses(
         (status = 200, description = "The account, in an array of one", body = Envelope<Vec<Account<'static>>>),
         (status = 409, description = "`USERNAME_TAKEN`", body = ErrorEnvelope<'static>),
-        WrongBody, TooMany, NotServed
+        WrongBody, NotServed
     )
 )]
 async fn register(
@@ -134,9 +134,9 @@ async fn register(
         (status = 401, description = "`INVALID_CREDENTIALS`: no such user, or another password",
          body = ErrorEnvelope<'static>),
         (status = 403, description = "`ACCOUNT_DISABLED`", body = ErrorEnvelope<'static>),
-        (status = 429, description = "`TOO_MANY_ATTEMPTS`: too many failures from this address",
-         body = ErrorEnvelope<'static>, headers(("Retry-After" = u64, description = "Seconds to wait"))),
-        WrongBody, NotServed
+        WrongBody, NotServed,
+        (status = 429, description = "`TOO_MANY_ATTEMPTS`: too many failures from this address; `RATE_LIMITED`",
+         body = ErrorEnvelope<'static>, headers(("Retry-After" = u64, description = "Seconds to wait")))
     )
 )]
 async fn login(

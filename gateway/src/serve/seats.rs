@@ -28,6 +28,6 @@ impl Seats {
 
     /// A place for a connection from `peer`, where there is one.
     pub(super) fn take(&self, peer: IpAddr) -> Option<Seat> {
-        self.places.take((!self.trusted_proxies.contain(peer)).then(|| subscriber(peer)))
+        self.places.take((!self.trusted_proxies.contain(peer)).then(|| subscriber(peer))).ok()
     }
 }

@@ -1,12 +1,13 @@
 //! Downloads: headers, ranges, preconditions.
 
 use bytes::Bytes;
+use chatroom_gateway::Patience;
 use chatroom_kit::error::{status, status_with};
 use chatroom_proto::file::v1::{
     ByteRange, DownloadFileHeader, DownloadFileRequest, DownloadFileResponse, File, GetFileRequest, GetFileResponse,
     byte_range::Start, download_file_response::Part,
 };
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use tokio::time::timeout;
 use tonic::{Code, Status};
@@ -206,4 +207,23 @@ async fn a_download_that_breaks_is_not_taken_for_whole() {
     let world = world().await;
     let read = async { world.request(Method::GET, BROKEN).send().await?.bytes().await };
     assert!(timeout(SOON, read).await.expect("an end in time").is_err());
+}
+
+#[tokio::test]
+async fn so_many_files_are_sent_at_once_and_so_many_to_one_address() {
+    let endless = |request: &DownloadFileRequest| {
+        let header = DownloadFileHeader { file: Some(describe(&request.name)?), first: 0, length: 10 };
+        let header = Ok(DownloadFileResponse { part: Some(Part::Header(header)) });
+        Ok(Box::pin(stream::iter([header]).chain(stream::pending())) as Items<DownloadFileResponse>)
+    };
+    let services = Services::default().answers_stream("/chatroom.file.v1.FileService/DownloadFile", endless);
+    let flags = ["--max-downloads", "2", "--max-downloads-per-address", "1", "--trusted-proxies", "127.0.0.1"];
+    let world = World::with(services, &flags, Patience::default()).await;
+    let from = |address: &str| world.request(Method::GET, PICTURE).header("x-forwarded-for", address);
+    let first = send(from("203.0.113.7")).await;
+    assert_eq!(first.status(), 200);
+    assert_eq!(send(from("203.0.113.7")).await.status(), 429, "its own are under way");
+    let other = send(from("203.0.113.8")).await;
+    assert_eq!(other.status(), 200);
+    assert_eq!(send(from("203.0.113.9")).await.status(), 503, "all are under way");
 }

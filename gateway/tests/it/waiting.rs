@@ -1,25 +1,22 @@
 //! How much is waited for: what needs one answer more than may be waited for is refused at once, and everything else is
 //! served.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
-};
+mod figures;
 
 use chatroom_gateway::Patience;
+use chatroom_kit::error::status;
 use chatroom_proto::{
     group::v1::{ListGroupsRequest, ListGroupsResponse},
     merchant::v1::{ListMembershipsRequest, ListMembershipsResponse},
 };
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
-use tokio::{
-    sync::Semaphore,
-    task::{JoinHandle, yield_now},
-    time::timeout,
-};
+use tokio::{task::JoinHandle, time::timeout};
+use tonic::Code;
 
 use crate::{
+    held::Held,
+    log::Log,
     services::Services,
     world::{SOON, World, send},
 };
@@ -27,43 +24,19 @@ use crate::{
 const LIST_MEMBERSHIPS: &str = "/chatroom.merchant.v1.MerchantService/ListMemberships";
 const LIST_GROUPS: &str = "/chatroom.group.v1.GroupService/ListGroups";
 
-/// A merchant service that answers as often as it is let.
-#[derive(Clone)]
-struct Merchants {
-    asked: Arc<AtomicUsize>,
-    answers: Arc<Semaphore>,
-}
-
-impl Merchants {
-    fn silent() -> Self {
-        Self { asked: Arc::default(), answers: Arc::new(Semaphore::new(0)) }
-    }
-
-    /// A gateway before it and a group service that answers always.
-    async fn world(&self, flags: &[&str]) -> World {
-        let merchants = self.clone();
-        let services = Services::default()
-            .unary_in_time(LIST_MEMBERSHIPS, move |_: tonic::Request<ListMembershipsRequest>| {
-                let merchants = merchants.clone();
-                async move {
-                    merchants.asked.fetch_add(1, SeqCst);
-                    merchants.answers.acquire().await.unwrap().forget();
-                    Ok(ListMembershipsResponse::default())
-                }
-            })
-            .unary(LIST_GROUPS, |_: tonic::Request<ListGroupsRequest>| Ok(ListGroupsResponse::default()));
-        World::with(services, flags, Patience::default()).await
-    }
-
-    /// Waits until it has been asked so often.
-    async fn asked(&self, times: usize) {
-        let asked = async {
-            while self.asked.load(SeqCst) < times {
-                yield_now().await;
+/// A gateway before a merchant service that answers when it is let, and a group service that answers always.
+async fn world(merchants: &Held, flags: &[&str]) -> World {
+    let merchants = merchants.clone();
+    let services = Services::default()
+        .unary_in_time(LIST_MEMBERSHIPS, move |_: tonic::Request<ListMembershipsRequest>| {
+            let turn = merchants.clone().turn();
+            async move {
+                turn.await;
+                Ok(ListMembershipsResponse::default())
             }
-        };
-        timeout(SOON, asked).await.expect("it is asked in time");
-    }
+        })
+        .unary(LIST_GROUPS, |_: tonic::Request<ListGroupsRequest>| Ok(ListGroupsResponse::default()));
+    World::with(services, flags, Patience::default()).await
 }
 
 fn pages(world: &World) -> RequestBuilder {
@@ -74,23 +47,32 @@ fn begin(request: RequestBuilder) -> JoinHandle<Response> {
     tokio::spawn(send(request))
 }
 
-/// Expects the refusal of what would only wait.
-async fn assert_refused(request: RequestBuilder) {
+/// Expects the refusal of what would only wait, whoever asked.
+async fn assert_overloaded(request: RequestBuilder) {
+    assert_refused(request, 503, "OVERLOADED").await;
+}
+
+/// Expects the refusal of an address that has as many answers to wait for as it may.
+async fn assert_rate_limited(request: RequestBuilder) {
+    assert_refused(request, 429, "RATE_LIMITED").await;
+}
+
+async fn assert_refused(request: RequestBuilder, code: u16, reason: &str) {
     let response = send(request).await;
-    assert_eq!(response.status(), 503);
+    assert_eq!(response.status(), code);
     assert_eq!(response.headers()["retry-after"], "1");
     let envelope: Value = response.json().await.unwrap();
-    assert_eq!((&envelope["code"], &envelope["reason"]), (&503.into(), &"OVERLOADED".into()));
+    assert_eq!((&envelope["code"], &envelope["reason"]), (&code.into(), &reason.into()));
 }
 
 #[tokio::test]
 async fn what_would_only_wait_is_refused_and_everything_else_is_served() {
-    let merchants = Merchants::silent();
-    let world = merchants.world(&["--max-waiting", "1", "--cors-origins", "https://h5.example"]).await;
+    let merchants = Held::silent();
+    let world = world(&merchants, &["--max-waiting", "1", "--cors-origins", "https://h5.example"]).await;
     let first = begin(pages(&world));
     merchants.asked(1).await;
-    assert_refused(pages(&world)).await;
-    assert_eq!(merchants.asked.load(SeqCst), 1, "what is refused reaches no service");
+    assert_overloaded(pages(&world)).await;
+    assert_eq!(merchants.times(), 1, "what is refused reaches no service");
 
     let groups = r#"{"merchant":"64e2e53561a25a30db767a40"}"#;
     let groups =
@@ -105,15 +87,15 @@ async fn what_would_only_wait_is_refused_and_everything_else_is_served() {
         (503, &"https://h5.example".parse().unwrap())
     );
 
-    merchants.answers.add_permits(2);
+    merchants.let_answer(2);
     assert_eq!(first.await.unwrap().status(), 200);
     assert_eq!(send(pages(&world)).await.status(), 200, "its place is free again");
 }
 
 #[tokio::test]
 async fn who_has_gone_away_is_waited_for_no_longer() {
-    let merchants = Merchants::silent();
-    let world = merchants.world(&["--max-waiting", "1"]).await;
+    let merchants = Held::silent();
+    let world = world(&merchants, &["--max-waiting", "1"]).await;
     let gone = begin(pages(&world));
     merchants.asked(1).await;
     gone.abort();
@@ -122,7 +104,7 @@ async fn who_has_gone_away_is_waited_for_no_longer() {
             let mut next = begin(pages(&world));
             tokio::select! {
                 () = merchants.asked(2) => {
-                    merchants.answers.add_permits(1);
+                    merchants.let_answer(1);
                     return next.await.unwrap();
                 }
                 answer = &mut next => assert_eq!(answer.unwrap().status(), 503),
@@ -134,17 +116,39 @@ async fn who_has_gone_away_is_waited_for_no_longer() {
 }
 
 #[tokio::test]
-async fn one_address_cannot_have_all_places() {
-    let merchants = Merchants::silent();
+async fn an_address_that_has_its_own_places_is_told_so_and_has_none_of_the_others() {
+    let merchants = Held::silent();
     let flags = ["--max-waiting", "2", "--max-waiting-per-address", "1", "--trusted-proxies", "127.0.0.1"];
-    let world = merchants.world(&flags).await;
+    let world = world(&merchants, &flags).await;
     let from = |address: &str| pages(&world).header("x-forwarded-for", address);
     let first = begin(from("203.0.113.7"));
     merchants.asked(1).await;
-    assert_refused(from("203.0.113.7")).await;
+    assert_rate_limited(from("203.0.113.7")).await;
     let other = begin(from("203.0.113.8"));
     merchants.asked(2).await;
-    assert_refused(from("203.0.113.9")).await;
-    merchants.answers.add_permits(2);
+    assert_overloaded(from("203.0.113.9")).await;
+    assert_rate_limited(from("203.0.113.7")).await;
+    merchants.let_answer(2);
     assert_eq!((first.await.unwrap().status().as_u16(), other.await.unwrap().status().as_u16()), (200, 200));
+}
+
+#[tokio::test]
+async fn a_refusal_is_logged_unless_figures_tell_of_it() {
+    const NOT_SERVED: &str = "request not served";
+    let (log, merchants) = (Log::default(), Held::silent());
+    let _listening = log.listen();
+    let own = world(&merchants, &["--max-waiting", "1"]).await;
+    let first = begin(pages(&own));
+    merchants.asked(1).await;
+    assert_overloaded(pages(&own)).await;
+    assert_eq!(log.lines(NOT_SERVED), 0);
+    merchants.let_answer(1);
+    first.await.unwrap();
+
+    let services = Services::default().unary(LIST_MEMBERSHIPS, |_: tonic::Request<ListMembershipsRequest>| {
+        Err::<ListMembershipsResponse, _>(status(Code::Unavailable, "OVERLOADED", "more waits than may"))
+    });
+    let by_a_service = World::new(services).await;
+    assert_overloaded(pages(&by_a_service)).await;
+    assert_eq!(log.lines(NOT_SERVED), 1);
 }

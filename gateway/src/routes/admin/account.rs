@@ -14,7 +14,7 @@ use crate::{
     envelope::{self, Envelope, ErrorEnvelope},
     error::{Refusal, filled},
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
+    openapi::{NotServed, NotSignedIn, WrongBody, WrongQuery},
     query::{Query, after, limit, next},
     state::App,
     value::{Id, Time, role},
@@ -134,7 +134,7 @@ fn changed(account: Option<&ProtoAccount>) -> Result<Response, Refusal> {
         (status = 403, description = "`ADMIN_ONLY`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`USER_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`OWN_ACCOUNT`: nobody locks themself out", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -157,7 +157,7 @@ pub(super) async fn disable(
         (status = 200, description = "The account", body = Envelope<AccountForAdministrators<'static>>),
         (status = 403, description = "`ADMIN_ONLY`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`USER_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -179,7 +179,7 @@ pub(super) async fn enable(
         (status = 200, description = "The account", body = Envelope<AccountForAdministrators<'static>>),
         (status = 403, description = "`ADMIN_ONLY`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`USER_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

@@ -12,7 +12,7 @@ use crate::{
     envelope::{self, EmptyEnvelope, Envelope, ErrorEnvelope},
     error::{Refusal, filled},
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
+    openapi::{NotServed, NotSignedIn, WrongBody, WrongQuery},
     query::{Query, after, limit, next},
     state::App,
     value::{Id, Time},
@@ -69,7 +69,7 @@ impl<'a> From<&'a ProtoMember> for JoinedGroup<'a> {
         (status = 403, description = "`NOT_PAGE_MEMBER`, `BANNED`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`GROUP_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`GROUP_DISMISSED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -91,7 +91,7 @@ pub(super) async fn join(
         (status = 200, description = "The caller is not in the group", body = EmptyEnvelope),
         (status = 404, description = "`GROUP_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`OWNER_CANNOT_LEAVE`, `SERVICE_CONVERSATION`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

@@ -14,7 +14,7 @@ use crate::{
     envelope::{self, Envelope, ErrorEnvelope},
     error::{Refusal, filled},
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody},
+    openapi::{NotServed, NotSignedIn, WrongBody},
     state::App,
     value::moment,
 };
@@ -41,7 +41,7 @@ pub(super) struct Remove {
         (status = 403, description = "`NOT_GROUP_MEMBER`, `ROLE_TOO_LOW`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`GROUP_NOT_FOUND`, `MEMBER_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`GROUP_DISMISSED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -79,7 +79,7 @@ pub(super) struct Mute {
         (status = 403, description = "`NOT_GROUP_MEMBER`, `ROLE_TOO_LOW`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`GROUP_NOT_FOUND`, `MEMBER_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`GROUP_DISMISSED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -117,7 +117,7 @@ pub(super) struct SetAdmin {
         (status = 403, description = "`NOT_GROUP_MEMBER`, `ROLE_TOO_LOW`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`GROUP_NOT_FOUND`, `MEMBER_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`GROUP_DISMISSED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -151,7 +151,7 @@ pub(super) struct MuteAll {
         (status = 403, description = "`NOT_GROUP_MEMBER`, `ROLE_TOO_LOW`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`GROUP_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`GROUP_DISMISSED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -192,7 +192,7 @@ pub(super) struct Update {
         (status = 403, description = "`NOT_GROUP_MEMBER`, `ROLE_TOO_LOW`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`GROUP_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`GROUP_DISMISSED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -214,7 +214,7 @@ pub(super) async fn update(
         (status = 200, description = "The group", body = Envelope<Group<'static>>),
         (status = 403, description = "`NOT_GROUP_MEMBER`, `ROLE_TOO_LOW`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`GROUP_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

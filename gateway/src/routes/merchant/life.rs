@@ -16,7 +16,7 @@ use crate::{
     envelope::{self, EmptyEnvelope, Envelope, ErrorEnvelope},
     error::{Refusal, filled},
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
+    openapi::{NotServed, NotSignedIn, WrongBody, WrongQuery},
     query::{Query, after, limit, next},
     state::App,
     value::{Id, Time},
@@ -56,7 +56,7 @@ pub(super) struct PageUpdate {
         (status = 403, description = "`NOT_MERCHANT_OWNER`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MERCHANT_NOT_FOUND`, `CUSTOMER_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`MERCHANT_CLOSED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -94,7 +94,7 @@ pub(super) struct PageTransfer {
         (status = 404, description = "`MERCHANT_NOT_FOUND`; `PAGE_MEMBER_NOT_FOUND`: the user has not joined the page",
          body = ErrorEnvelope<'static>),
         (status = 409, description = "`MERCHANT_CLOSED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -128,7 +128,7 @@ pub(super) struct WhichPage {
         (status = 200, description = "The page", body = Envelope<Page<'static>>),
         (status = 403, description = "`NOT_MERCHANT_OWNER`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -151,7 +151,7 @@ pub(super) async fn close(
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`CREATOR_CANNOT_LEAVE`: the page has to be handed on first",
          body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

@@ -12,7 +12,7 @@ use crate::{
     envelope::{self, Envelope, ErrorEnvelope},
     error::Refusal,
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
+    openapi::{NotServed, NotSignedIn, WrongBody, WrongQuery},
     query::Query,
     state::App,
 };
@@ -44,7 +44,7 @@ pub(super) struct Retention {
         (status = 200, description = "For how long they are kept now", body = Envelope<Retention>),
         (status = 403, description = "`NOT_MERCHANT_OWNER`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

@@ -13,7 +13,7 @@ use crate::{
     envelope::{self, EmptyEnvelope, Envelope, ErrorEnvelope},
     error::{Refusal, filled},
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
+    openapi::{NotServed, NotSignedIn, WrongBody, WrongQuery},
     query::Query,
     state::App,
     value::{Id, Time},
@@ -105,7 +105,7 @@ pub(super) struct NewWebhook {
         (status = 403, description = "`NOT_MERCHANT_OWNER`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`WEBHOOK_LIMIT_REACHED`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -165,7 +165,7 @@ pub(super) struct WhichWebhook {
     responses(
         (status = 200, description = "Nothing is posted there any more", body = EmptyEnvelope),
         (status = 404, description = "`WEBHOOK_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

@@ -13,7 +13,7 @@ use crate::{
     envelope::{self, Envelope, ErrorEnvelope},
     error::Refusal,
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody, WrongQuery},
+    openapi::{NotServed, NotSignedIn, WrongBody, WrongQuery},
     query::Query,
     state::App,
 };
@@ -60,7 +60,7 @@ pub(super) struct Counted {
         (status = 200, description = "How many words there are", body = Envelope<Counted>),
         (status = 403, description = "`NOT_MERCHANT_OWNER`", body = ErrorEnvelope<'static>),
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

@@ -50,10 +50,10 @@ pub(super) struct Deletion {
         (status = 403, description = "`PASSWORD_WRONG`", body = ErrorEnvelope<'static>),
         (status = 409, description = "`OWNS_PAGES`: the caller's open pages are to be handed on or closed before",
          body = ErrorEnvelope<'static>),
+        NotSignedIn, WrongBody, NotServed,
         (status = 429, description = "`TOO_MANY_ATTEMPTS`: too many failures from this address, logins included; \
                                       `RATE_LIMITED`",
-         body = ErrorEnvelope<'static>, headers(("Retry-After" = u64, description = "Seconds to wait"))),
-        NotSignedIn, WrongBody, NotServed
+         body = ErrorEnvelope<'static>, headers(("Retry-After" = u64, description = "Seconds to wait")))
     ),
     security(("token" = []), ("bearer" = []))
 )]

@@ -27,7 +27,7 @@ use crate::{
     address::ClientAddress,
     chat::{conversation::Conversation, people::People},
     envelope::ErrorEnvelope,
-    error::{OVERLOADED, Refusal, filled},
+    error::{Refusal, filled},
     limit::Exporter,
     openapi::{NotServed, NotSignedIn},
     routes::{
@@ -75,9 +75,10 @@ enum Kind {
         (status = 200, description = "The file: lines with a `type`, the last of them `end`",
          content_type = "application/x-ndjson", body = String,
          headers(("Content-Disposition" = String))),
-        (status = 429, description = "`RATE_LIMITED`: the caller's last file is being sent, or was sent a short while ago",
-         body = ErrorEnvelope<'static>, headers(("Retry-After" = u64, description = "Seconds to wait"))),
-        NotSignedIn, NotServed
+        NotSignedIn, NotServed,
+        (status = 429, description = "`RATE_LIMITED`: the caller's last file is being sent, or was sent a short while ago, \
+                                      or too much is under way from this address",
+         body = ErrorEnvelope<'static>, headers(("Retry-After" = u64, description = "Seconds to wait")))
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -86,7 +87,7 @@ pub(super) async fn export(
     address: ClientAddress,
     State(app): State<App>,
 ) -> Result<Response, Refusal> {
-    let place = app.downloads.take(Some(address.subscriber())).ok_or_else(|| Refusal::new(OVERLOADED))?;
+    let place = app.downloads.take(Some(address.subscriber()))?;
     let request = caller.request(GetUserRequest { id: caller.id.to_string() });
     let user = filled(app.user().get_user(request).await?.into_inner().user)?;
     let (mut lines, sent) = sending::lines();

@@ -12,7 +12,7 @@ use crate::{
     envelope::{self, Envelope, ErrorEnvelope},
     error::{Refusal, filled},
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody},
+    openapi::{NotServed, NotSignedIn, WrongBody},
     state::App,
     value::{Id, Time, role},
 };
@@ -92,7 +92,7 @@ pub(super) struct Profile {
         (status = 200, description = "The account", body = Envelope<OwnAccount<'static>>),
         (status = 404, description = "`FILE_NOT_FOUND`: `avatar` is none of the caller's uploads",
          body = ErrorEnvelope<'static>),
-        NotSignedIn, WrongBody, TooMany, NotServed
+        NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]

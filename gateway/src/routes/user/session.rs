@@ -13,7 +13,7 @@ use crate::{
     envelope::{self, EmptyEnvelope, Envelope, ErrorEnvelope},
     error::Refusal,
     limit::Writer,
-    openapi::{NotServed, NotSignedIn, TooMany, WrongBody},
+    openapi::{NotServed, NotSignedIn, WrongBody},
     state::App,
     value::Time,
 };
@@ -39,7 +39,7 @@ impl<'a> Renewed<'a> {
     post, path = "/h5/user/logout", tag = "user", operation_id = "logout",
     responses(
         (status = 200, description = "The session has ended", body = EmptyEnvelope),
-        NotSignedIn, TooMany, NotServed
+        NotSignedIn, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -54,7 +54,7 @@ pub(super) async fn logout(caller: Writer, State(app): State<App>) -> Result<Res
     post, path = "/h5/user/logoutAll", tag = "user", operation_id = "logoutAll",
     responses(
         (status = 200, description = "All sessions have ended", body = EmptyEnvelope),
-        NotSignedIn, TooMany, NotServed
+        NotSignedIn, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -83,10 +83,10 @@ pub(super) struct NewPassword {
         (status = 200, description = "The only token that is good now", body = Envelope<Renewed<'static>>),
         (status = 403, description = "`PASSWORD_WRONG`: `old` is not the caller's password",
          body = ErrorEnvelope<'static>),
+        NotSignedIn, WrongBody, NotServed,
         (status = 429, description = "`TOO_MANY_ATTEMPTS`: too many failures from this address, logins included; \
                                       `RATE_LIMITED`",
-         body = ErrorEnvelope<'static>, headers(("Retry-After" = u64, description = "Seconds to wait"))),
-        NotSignedIn, WrongBody, NotServed
+         body = ErrorEnvelope<'static>, headers(("Retry-After" = u64, description = "Seconds to wait")))
     ),
     security(("token" = []), ("bearer" = []))
 )]
@@ -108,7 +108,7 @@ pub(super) async fn change_password(
     post, path = "/h5/user/renew", tag = "user", operation_id = "renewToken",
     responses(
         (status = 200, description = "A token; the old one stays good until its end", body = Envelope<Renewed<'static>>),
-        NotSignedIn, TooMany, NotServed
+        NotSignedIn, NotServed
     ),
     security(("token" = []), ("bearer" = []))
 )]
