@@ -71,8 +71,9 @@ impl Shared {
         let merchant_way = way("merchant", &gateway.merchant);
         let group_way = way("group", &gateway.group);
         let file_way = way("file", &gateway.file);
-        // What these ask is bounded by what they are, and goes on while others are refused.
-        let directory = Arc::new(Directory::new(UserServiceClient::new(gateway.user)));
+        // Of its own: names can be done without, and what is asked for takes no place of what cannot.
+        let directory = Arc::new(Directory::new(UserServiceClient::new(way("directory", &gateway.user))));
+        // What the hub asks for by itself is bounded by what it watches, and goes on while clients are refused.
         let hub = Hub::start(
             gateway.group,
             gateway.service_tokens,

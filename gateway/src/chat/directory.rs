@@ -7,16 +7,17 @@ use std::{
     time::Duration,
 };
 
-use chatroom_kit::{ids::UserId, link::Link};
+use chatroom_kit::ids::UserId;
 use chatroom_proto::user::v1::{BatchGetUsersRequest, User, user_service_client::UserServiceClient};
 use moka::sync::Cache;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
     time::{Instant, timeout},
 };
-use tonic::{Code, Request};
+use tonic::{Code, Request, Status};
 
 use super::people::{People, Profile};
+use crate::waiting::{self, Way};
 
 /// How many people are remembered: some 5 MB.
 const KNOWN_MAX: u64 = 20_000;
@@ -33,7 +34,7 @@ const REST: Duration = Duration::from_secs(1);
 
 /// Looks people up. Shared by all that is answered.
 pub(crate) struct Directory {
-    users: UserServiceClient<Link>,
+    users: UserServiceClient<Way>,
     known: Cache<String, Known>,
     /// Until when the user service is left alone.
     rest: Mutex<Option<Instant>>,
@@ -55,7 +56,7 @@ impl Known {
 }
 
 impl Directory {
-    pub(crate) fn new(users: UserServiceClient<Link>) -> Self {
+    pub(crate) fn new(users: UserServiceClient<Way>) -> Self {
         let known = Cache::builder().max_capacity(KNOWN_MAX).time_to_live(KNOWN_FOR).build();
         Self { users, known, rest: Mutex::default() }
     }
@@ -116,11 +117,16 @@ impl Directory {
         if self.rest.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|end| Instant::now() < end) {
             return None;
         }
-        let code = match timeout(PATIENCE, self.users.clone().batch_get_users(request)).await {
+        let status = match timeout(PATIENCE, self.users.clone().batch_get_users(request)).await {
             Ok(Ok(answer)) => return Some(answer.into_inner().users),
-            Ok(Err(status)) => status.code(),
-            Err(_) => Code::DeadlineExceeded,
+            Ok(Err(status)) => status,
+            Err(_) => Status::deadline_exceeded("a name is worth waiting for no longer"),
         };
+        // The service was not asked, and others may ask it.
+        if waiting::refused(&status).is_some() {
+            return None;
+        }
+        let code = status.code();
         tracing::warn!(?code, "people could not be looked up");
         // One caller's token that has just ended is no fault of the service's.
         if code != Code::Unauthenticated {

@@ -2,17 +2,24 @@
 
 use std::{
     future::ready,
+    num::NonZeroU32,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
 };
 
 use axum::{Router, routing};
+use chatroom_kit::link::Link;
 use chatroom_proto::user::v1::BatchGetUsersResponse;
-use tokio::{sync::broadcast, task::yield_now, time::advance};
+use tokio::{
+    sync::{Semaphore, broadcast},
+    task::yield_now,
+    time::advance,
+};
 use tonic::{Response, Status, server::Grpc, service::Routes};
 use tonic_prost::ProstCodec;
 use tower::service_fn;
 
 use super::*;
+use crate::places::Places;
 
 const ANN: &str = "64e2e53561a25a30db767a40";
 
@@ -21,6 +28,8 @@ const ANN: &str = "64e2e53561a25a30db767a40";
 struct Users {
     asked: Arc<AtomicUsize>,
     away: Arc<AtomicBool>,
+    /// Where it is there, each answer takes one.
+    answers: Option<Arc<Semaphore>>,
 }
 
 impl Users {
@@ -37,12 +46,20 @@ impl Users {
         let users = self.clone();
         let handler = move |request: axum::extract::Request| {
             let users = users.clone();
+            let answers = users.answers.clone();
             let service = service_fn(move |request| ready(users.answer(request)));
-            async move { Grpc::new(ProstCodec::default()).unary(service, request).await }
+            async move {
+                if let Some(answers) = answers {
+                    answers.acquire().await.unwrap().forget();
+                }
+                Grpc::new(ProstCodec::default()).unary(service, request).await
+            }
         };
         let path = "/chatroom.user.v1.UserService/BatchGetUsers";
         let routes = Routes::from(Router::new().route(path, routing::post(handler)));
-        Directory::new(UserServiceClient::new(Link::Local(routes)))
+        let two = NonZeroU32::MIN.saturating_add(1);
+        let way = Way::new("directory", Link::Local(routes), Places::new(two, NonZeroU32::MIN));
+        Directory::new(UserServiceClient::new(way))
     }
 }
 
@@ -110,4 +127,19 @@ async fn many_people_are_asked_for_in_parts() {
     let people = directory.people(ids.iter().map(String::as_str), Request::new).await;
     assert_eq!(users.asked.load(SeqCst), 3);
     assert!(ids.iter().all(|id| people.person(id) != People::default().person(id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_asks_too_much_is_shown_nobody_and_everybody_else_is_shown_all() {
+    let answers = Arc::new(Semaphore::new(0));
+    let users = Users { answers: Some(answers.clone()), ..Users::default() };
+    let directory = users.directory();
+    let from = |address: [u8; 4]| waiting::on_behalf_of(address.into(), name(&directory, ANN));
+    let meanwhile = async {
+        assert_eq!(from([203, 0, 113, 7]).await, "", "the place of its address is taken");
+        answers.add_permits(2);
+        assert_eq!(from([203, 0, 113, 8]).await, "name 1", "the service is not left alone for it");
+    };
+    let (first, ()) = tokio::join!(from([203, 0, 113, 7]), meanwhile);
+    assert_eq!(first, "name 2");
 }

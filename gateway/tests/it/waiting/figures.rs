@@ -48,4 +48,5 @@ async fn figures_tell_which_bound_was_met_on_the_way_to_which_service() {
     };
     assert_eq!(of("gateway_refused_total", "bound=\"address\""), ["1"], "{told}");
     assert_eq!(of("gateway_refused_total", "bound=\"service\""), ["2"], "{told}");
+    assert!(told.contains("upstream=\"directory\""), "{told}");
 }
