@@ -43,7 +43,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::{frame::Close, socket::Socket, source::Source};
-use crate::{chat::directory::Directory, error::DRAINING, serve::TakenOver, state::App};
+use crate::{address::ClientAddress, chat::directory::Directory, error::DRAINING, serve::TakenOver, state::App};
 
 pub(crate) use allowance::Pace;
 pub(crate) use handshake::open;
@@ -98,7 +98,7 @@ impl Hub {
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Serves a socket once HTTP has let go of its connection.
-fn serve(app: App, upgrade: OnUpgrade, caller: Option<Arc<Caller>>) {
+fn serve(app: App, upgrade: OnUpgrade, address: ClientAddress, caller: Option<Arc<Caller>>) {
     let hub = app.hub.clone();
     let opening = async move {
         let connection = upgrade.await.ok().and_then(TakenOver::from_http);
@@ -107,7 +107,7 @@ fn serve(app: App, upgrade: OnUpgrade, caller: Option<Arc<Caller>>) {
             return;
         };
         // A task of its own, since this one is as large as what it has waited for.
-        let socket = Socket::new(&app, connection, caller);
+        let socket = Socket::new(&app, connection, address, caller);
         app.hub.sockets.spawn(socket);
         if app.hub.stop.is_cancelled() {
             // It came in while the others were being closed.

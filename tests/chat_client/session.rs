@@ -143,11 +143,13 @@ impl<'a> Session<'a> {
         let code = answer["code"].as_u64();
         match question {
             Question::Connect if answer["type"] == "connected" => self.compare(answer).await,
-            Question::Connect => return Err(Gone),
             question if matches!(code, Some(429 | 500..)) => {
                 let pause = answer["retryMs"].as_u64().unwrap_or(LATER.0).min(LATER.1);
                 self.later.push((Instant::now() + Duration::from_millis(pause), question));
+                // Nothing is known for it.
+                return Ok(());
             }
+            Question::Connect => return Err(Gone),
             Question::Sync(group) if code.is_none() => self.take_events(group, answer).await,
             // No member any more: what is left of the group is history.
             Question::Sync(group) if matches!(code, Some(403 | 404)) => self.end_reading(&group),

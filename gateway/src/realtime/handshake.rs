@@ -10,6 +10,7 @@ use chatroom_kit::auth::{Caller, Verifier};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 
 use crate::{
+    address::ClientAddress,
     config::Origins,
     error::{DRAINING, ORIGIN_NOT_ALLOWED, Refusal, UPGRADE_REQUIRED},
     state::App,
@@ -35,7 +36,8 @@ pub(crate) fn open(app: &App, mut request: Request) -> Result<Response, Refusal>
     let offered = Offered::read(request.headers());
     let caller = offered.token.map(|token| verify(&app.verifier, token)).transpose()?;
     let response = accept(&key, offered.ours);
-    super::serve(app.clone(), hyper::upgrade::on(&mut request), caller);
+    let address = ClientAddress::of(app, request.extensions(), request.headers());
+    super::serve(app.clone(), hyper::upgrade::on(&mut request), address, caller);
     Ok(response)
 }
 

@@ -2,6 +2,7 @@
 //! authorised anew. Owns which frame leads where; what a request means is `chat`'s and the services'.
 
 use std::{
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -24,9 +25,11 @@ use super::{
     frame::Close,
     reply,
     request::{Connect, Head, Named, RequestId},
+    source,
     user::User,
 };
 use crate::{
+    address::ClientAddress,
     around,
     chat::{
         reading::{self, Known, ReadUpTo},
@@ -35,6 +38,7 @@ use crate::{
     error::{NOT_GROUP_MEMBER, Refusal, filled},
     json,
     state::App,
+    waiting,
 };
 
 /// How long a request may take.
@@ -51,14 +55,17 @@ pub(super) type Work = Pin<Box<dyn Future<Output = Option<Arc<User>>> + Send>>;
 pub(super) struct Session {
     app: App,
     device: Arc<Device>,
+    /// Whose places are taken by what is waited for.
+    address: IpAddr,
     /// Whose the socket is; nothing while it is a stranger's.
     user: Option<Arc<User>>,
     allowance: Allowance,
 }
 
 impl Session {
-    pub(super) fn new(app: App, device: Arc<Device>) -> Self {
-        Self { app, device, user: None, allowance: Allowance::new(Instant::now()) }
+    pub(super) fn new(app: App, device: Arc<Device>, address: ClientAddress) -> Self {
+        let allowance = Allowance::new(Instant::now());
+        Self { app, device, address: address.subscriber(), user: None, allowance }
     }
 
     /// Takes a text that the client has sent. Answers work where it takes time; what it leads to is for
@@ -142,7 +149,7 @@ impl Session {
 
     fn connect(&self, id: Option<RequestId>, caller: Arc<Caller>) -> Work {
         let (app, device) = (self.app.clone(), self.device.clone());
-        Box::pin(async move {
+        self.on_behalf(async move {
             match connect(&app, &device, &caller, id.as_ref()).await {
                 Ok(user) => Some(user),
                 Err(refusal) => {
@@ -223,7 +230,7 @@ impl Session {
         let request_id = around::request_id();
         let span = info_span!("frame", request.id = request_id.to_str().unwrap_or_default());
         let call = CallContext::new(Some(BUDGET), Some(request_id)).scope(begin(id.clone()));
-        Box::pin(
+        self.on_behalf(
             async move {
                 let answer = call.await.unwrap_or_else(|refusal| reply::refused(id.as_ref(), &refusal));
                 // One that does not fit closes the socket.
@@ -232,6 +239,11 @@ impl Session {
             }
             .instrument(span),
         )
+    }
+
+    /// Work whose calls take places of the socket's address.
+    fn on_behalf(&self, work: impl Future<Output = Option<Arc<User>>> + Send + 'static) -> Work {
+        Box::pin(waiting::on_behalf_of(self.address, work))
     }
 
     fn answer(&self, frame: &Bytes) {
@@ -298,10 +310,14 @@ type Groups = (Vec<Conversation>, Vec<Option<i64>>);
 
 /// The caller's groups, all of which they hear from now on, with the place after which they do.
 async fn groups(app: &App, user: &Arc<User>, caller: &Caller) -> Result<Groups, Refusal> {
+    let ask = |request| {
+        let mut messages = app.message();
+        async move { messages.list_conversations(request).await }
+    };
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let listed = app.hub.source.conversations(caller).await?;
+        let listed = source::conversations(caller, ask).await?;
         let places = app.hub.attach_all(user, &listed);
         // A group that is heard at no place was left while the list was read: the next list does without it.
         if attempts == LISTS || places.iter().all(Option::is_some) {

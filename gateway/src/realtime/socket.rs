@@ -19,7 +19,7 @@ use super::{
     outbox::{Leaving, Written},
     session::{Session, Work},
 };
-use crate::{serve::TakenOver, state::App};
+use crate::{address::ClientAddress, serve::TakenOver, state::App};
 
 /// How much is read at once.
 const READ_MAX: usize = 8 << 10;
@@ -40,9 +40,9 @@ pub(super) struct Socket {
 
 impl Socket {
     /// A socket on a connection that HTTP is done with; `caller` is who opened it, where that was said.
-    pub(super) fn new(app: &App, connection: TakenOver, caller: Option<Arc<Caller>>) -> Self {
+    pub(super) fn new(app: &App, connection: TakenOver, address: ClientAddress, caller: Option<Arc<Caller>>) -> Self {
         let device = app.hub.open();
-        let session = Session::new(app.clone(), device.clone());
+        let session = Session::new(app.clone(), device.clone(), address);
         let work = caller.map(|caller| session.begin_signed_in(caller));
         let mut reader = Reader::default();
         reader.feed(&connection.begun);

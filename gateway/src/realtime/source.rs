@@ -14,10 +14,10 @@ use chatroom_kit::{
     service_token::ServiceTokens,
 };
 use chatroom_proto::message::v1::{
-    CheckGroupsRequest, Conversation, Event, GroupCheck, ListConversationsRequest, ReadEventsRequest,
-    ReadEventsResponse, message_service_client::MessageServiceClient,
+    CheckGroupsRequest, Conversation, Event, GroupCheck, ListConversationsRequest, ListConversationsResponse,
+    ReadEventsRequest, ReadEventsResponse, message_service_client::MessageServiceClient,
 };
-use tonic::Status;
+use tonic::{Request, Response, Status};
 
 use crate::chat::{directory::Directory, event, people::People};
 
@@ -75,7 +75,7 @@ impl Source {
             self.tokens.note(messages.read_events(request).await)
         })
         .await
-        .map(tonic::Response::into_inner)
+        .map(Response::into_inner)
     }
 
     /// Where groups stand; one that is not there is left out. As many as fit are asked about in one call.
@@ -110,19 +110,13 @@ impl Source {
         }))
     }
 
-    /// The groups of a user, in their own name: each with its head and the user's cursor, newest activity first.
+    /// The groups of a user who has not asked for them just now.
     pub(super) async fn conversations(&self, caller: &Caller) -> Result<Vec<Conversation>, Status> {
-        let (mut conversations, mut page_token) = (Vec::new(), String::new());
-        loop {
-            let request = ListConversationsRequest { page_size: CONVERSATIONS, page_token, heads_only: true };
+        let ask = |request| {
             let mut messages = self.messages.clone();
-            let answer = in_time(messages.list_conversations(caller.request(request))).await?.into_inner();
-            conversations.extend(answer.conversations);
-            if answer.next_page_token.is_empty() {
-                return Ok(conversations);
-            }
-            page_token = answer.next_page_token;
-        }
+            async move { messages.list_conversations(request).await }
+        };
+        conversations(caller, ask).await
     }
 
     /// The people whom events show.
@@ -130,6 +124,27 @@ impl Source {
         let ids = events.iter().flat_map(event::people);
         let lookup = self.directory.people(ids, |request| self.tokens.sign(request));
         CallContext::new(Some(PATIENCE), None).scope(lookup).await
+    }
+}
+
+/// The groups of a user, in their own name: each with its head and the user's cursor, newest activity first. `ask` is how
+/// the group service is asked for some of them.
+pub(super) async fn conversations<F>(
+    caller: &Caller,
+    ask: impl Fn(Request<ListConversationsRequest>) -> F,
+) -> Result<Vec<Conversation>, Status>
+where
+    F: Future<Output = Result<Response<ListConversationsResponse>, Status>>,
+{
+    let (mut conversations, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListConversationsRequest { page_size: CONVERSATIONS, page_token, heads_only: true };
+        let answer = in_time(ask(caller.request(request))).await?.into_inner();
+        conversations.extend(answer.conversations);
+        if answer.next_page_token.is_empty() {
+            return Ok(conversations);
+        }
+        page_token = answer.next_page_token;
     }
 }
 

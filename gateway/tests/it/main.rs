@@ -14,6 +14,7 @@ mod log;
 mod raw;
 mod refusals;
 mod services;
+mod socket;
 mod upload;
 mod waiting;
 mod world;

@@ -2,6 +2,7 @@
 //! served.
 
 mod figures;
+mod sockets;
 
 use chatroom_gateway::Patience;
 use chatroom_kit::error::status;

@@ -1,0 +1,114 @@
+//! The same on sockets: each takes the places of its client's address.
+
+use chatroom_gateway::Patience;
+use chatroom_proto::message::v1::{
+    ListConversationsRequest, ListConversationsResponse, SyncEventsRequest, SyncEventsResponse,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    held::Held,
+    services::Services,
+    socket::Socket,
+    world::{World, token},
+};
+
+const LIST_CONVERSATIONS: &str = "/chatroom.message.v1.MessageService/ListConversations";
+const SYNC_EVENTS: &str = "/chatroom.message.v1.MessageService/SyncEvents";
+const FLAGS: [&str; 6] = ["--max-waiting", "2", "--max-waiting-per-address", "1", "--trusted-proxies", "127.0.0.1"];
+
+async fn open(world: &World, address: &str) -> Socket {
+    Socket::open(world, &[("x-forwarded-for", address)]).await
+}
+
+fn connect() -> Value {
+    json!({"id": 1, "type": "connect", "token": token()})
+}
+
+async fn connected(world: &World, address: &str) -> Socket {
+    let mut socket = open(world, address).await;
+    socket.send(connect()).await;
+    assert_eq!(socket.coming().await["type"], "connected");
+    socket
+}
+
+fn sync() -> Value {
+    json!({"id": 2, "type": "sync", "group": "64e313309054f1bdf19707c1", "epoch": "e", "after": 0})
+}
+
+/// Expects to be told to try again in a second.
+async fn assert_refused(socket: &mut Socket, id: Value, code: u16, reason: &str) {
+    let refused = socket.coming().await;
+    assert_eq!(
+        (&refused["id"], &refused["type"], &refused["code"], &refused["reason"], &refused["retryMs"]),
+        (&id, &json!("error"), &json!(code), &json!(reason), &json!(1000))
+    );
+}
+
+#[tokio::test]
+async fn sockets_of_one_address_cannot_have_all_places() {
+    let events = Held::silent();
+    let held = events.clone();
+    let services = Services::default()
+        .unary(LIST_CONVERSATIONS, |_: tonic::Request<ListConversationsRequest>| {
+            Ok(ListConversationsResponse::default())
+        })
+        .unary_in_time(SYNC_EVENTS, move |_: tonic::Request<SyncEventsRequest>| {
+            let turn = held.clone().turn();
+            async move {
+                turn.await;
+                Ok(SyncEventsResponse::default())
+            }
+        });
+    let world = World::with(services, &FLAGS, Patience::default()).await;
+    let (mut first, mut second) = (connected(&world, "203.0.113.7").await, connected(&world, "203.0.113.7").await);
+    let (mut other, mut third) = (connected(&world, "203.0.113.8").await, connected(&world, "203.0.113.9").await);
+    first.send(sync()).await;
+    events.asked(1).await;
+    second.send(sync()).await;
+    assert_refused(&mut second, json!(2), 429, "RATE_LIMITED").await;
+    other.send(sync()).await;
+    events.asked(2).await;
+    third.send(sync()).await;
+    assert_refused(&mut third, json!(2), 503, "OVERLOADED").await;
+    events.let_answer(2);
+    for socket in [&mut first, &mut other] {
+        assert_eq!(socket.coming().await["type"], "events");
+    }
+}
+
+#[tokio::test]
+async fn who_would_only_wait_to_be_connected_is_told_to_try_again() {
+    let conversations = Held::silent();
+    let held = conversations.clone();
+    let services =
+        Services::default().unary_in_time(LIST_CONVERSATIONS, move |_: tonic::Request<ListConversationsRequest>| {
+            let turn = held.clone().turn();
+            async move {
+                turn.await;
+                Ok(ListConversationsResponse::default())
+            }
+        });
+    let world = World::with(services, &FLAGS, Patience::default()).await;
+    let (mut first, mut second) = (open(&world, "203.0.113.7").await, open(&world, "203.0.113.7").await);
+    first.send(connect()).await;
+    conversations.asked(1).await;
+    second.send(connect()).await;
+    assert_refused(&mut second, json!(1), 429, "RATE_LIMITED").await;
+    let signed_in = async |address: &str| {
+        let protocols = format!("chatroom.v1, token.{}", token());
+        Socket::open(&world, &[("x-forwarded-for", address), ("sec-websocket-protocol", &protocols)]).await
+    };
+    let mut other = signed_in("203.0.113.8").await;
+    conversations.asked(2).await;
+    let mut third = signed_in("203.0.113.9").await;
+    assert_refused(&mut third, Value::Null, 503, "OVERLOADED").await;
+    conversations.let_answer(4);
+    for socket in [&mut first, &mut other] {
+        assert_eq!(socket.coming().await["type"], "connected");
+    }
+    for socket in [&mut second, &mut third] {
+        socket.send(connect()).await;
+        assert_eq!(socket.coming().await["type"], "connected", "it is still open");
+    }
+}
