@@ -22,6 +22,11 @@ impl Held {
         Self { asked: Arc::default(), answers: Arc::new(Semaphore::new(0)) }
     }
 
+    /// One that may always answer.
+    pub(crate) fn free() -> Self {
+        Self { asked: Arc::default(), answers: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)) }
+    }
+
     /// Has been asked, and answers when it is let.
     pub(crate) async fn turn(self) {
         self.asked.fetch_add(1, SeqCst);

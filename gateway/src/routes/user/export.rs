@@ -35,6 +35,7 @@ use crate::{
         report::Report,
     },
     state::App,
+    waiting,
 };
 
 /// One record a line.
@@ -99,6 +100,7 @@ pub(super) async fn export(
         drop((caller, place));
         drop(lines);
     };
+    let export = waiting::on_behalf_of(address.subscriber(), export);
     tokio::spawn(CallContext::unhurried().scope(export).in_current_span());
     let mut response = Response::new(Body::from_stream(sent));
     let headers = response.headers_mut();
