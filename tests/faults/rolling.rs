@@ -16,8 +16,9 @@ use crate::{
     scene::{Route, Scene},
 };
 
-/// How many requests there are each second.
+/// How many requests there are each second, and in the short form.
 const RATE: u32 = 200;
+const SHORT_RATE: u32 = 40;
 /// How many pages and groups they are spread over.
 const SCENES: usize = 8;
 /// How soon a process has to be gone.
@@ -33,7 +34,8 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
     for _ in 1..SCENES {
         scenes.push(Scene::make(&rig.cluster.url()).await);
     }
-    let load = Load::start(&scenes, rig.gateways(), RATE);
+    let rate = if options.short { SHORT_RATE } else { RATE };
+    let load = Load::start(&scenes, rig.gateways(), rate);
     let stopped: Vec<_> = if options.short { SHORT.to_vec() } else { replicas().collect() };
     let mut slowest = Duration::ZERO;
     for replica in stopped {
@@ -46,7 +48,7 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
     let mut tally = load.end().await?;
     tally.times.sort_unstable();
     let p99 = tally.times.get(tally.times.len() * 99 / 100).copied().unwrap_or_default();
-    let promise = format!("requests failed, of {} at {RATE}/s, in a rolling restart", tally.asked);
+    let promise = format!("requests failed, of {} at {rate}/s, in a rolling restart", tally.asked);
     Ok(vec![
         Figure::none(promise, tally.failures),
         Figure::new("of these, sent to the other gateway", tally.detours.to_string(), "", true),
