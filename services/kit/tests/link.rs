@@ -241,7 +241,7 @@ async fn a_replica_that_stays_silent_is_connected_anew_but_seldom() {
     let _asking = client(&[format!("http://{}", listener.local_addr().unwrap())]);
     let mut kept = Vec::new();
     while kept.len() < 4 {
-        let accepted = tokio::time::timeout(Duration::from_secs(60), listener.accept()).await;
+        let accepted = tokio::time::timeout(Duration::from_mins(1), listener.accept()).await;
         kept.push(accepted.expect("it is connected anew").unwrap());
     }
     // Three times as long as silence may last; a busy machine only takes longer.
