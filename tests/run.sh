@@ -40,6 +40,7 @@ log=$(mktemp)
 failed=()
 cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log" || failed+=("cargo test")
 tests/schemathesis.sh || failed+=(tests/schemathesis.sh)
+tests/faults.sh --short || failed+=("tests/faults.sh --short")
 
 echo
 for shape in standalone distributed; do
