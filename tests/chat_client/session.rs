@@ -149,11 +149,10 @@ impl<'a> Session<'a> {
                 // Nothing is known for it.
                 return Ok(());
             }
-            Question::Connect => return Err(Gone),
             Question::Sync(group) if code.is_none() => self.take_events(group, answer).await,
             // No member any more: what is left of the group is history.
             Question::Sync(group) if matches!(code, Some(403 | 404)) => self.end_reading(&group),
-            Question::Sync(_) => return Err(Gone),
+            Question::Connect | Question::Sync(_) => return Err(Gone),
             Question::Request => {
                 if let Some(request) = self.client.unanswered.take() {
                     // Whoever asked may have stopped waiting.
