@@ -14,6 +14,7 @@ pub mod lean;
 pub mod nats;
 pub mod past;
 pub mod people;
+mod ports;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

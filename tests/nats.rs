@@ -3,14 +3,17 @@
 
 use std::{
     env,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::process::{PATIENCE, Process};
+use crate::{
+    ports::free_address,
+    process::{PATIENCE, Process},
+};
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/k8s/components/nats/nats.conf");
 
@@ -64,12 +67,6 @@ impl Nats {
 /// The address of a server at `address` as it is given to `user`: `group` or `gateway`.
 pub(crate) fn url(user: &str, address: SocketAddr) -> String {
     format!("nats://{user}:{user}@{address}")
-}
-
-/// An address that nobody listens on, for a process that others know before it is there.
-pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("a bound listener has an address")
 }
 
 fn binary() -> PathBuf {

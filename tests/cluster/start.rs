@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use super::{Cluster, DISTRIBUTED, Dependency, Part, Replica, Running};
 use crate::{
     nats::{self, Nats},
+    ports::free_address,
     postgres,
     process::{self, Environment, Process},
     proxy::Proxy,
@@ -30,7 +31,7 @@ impl Cluster {
         let through = self.reachable(Dependency::Database, server).await;
         // The user service, which is there first, asks the file service, which asks it.
         for number in 0..self.replicas {
-            let running = Running { address: nats::free_address(), process: None };
+            let running = Running { address: free_address(), process: None };
             self.parts.insert(Replica(Part::File, number), running);
         }
         self.introduce(Part::File).await;
@@ -124,10 +125,10 @@ impl Cluster {
     /// Starts a process for the first time, or again on the address it had.
     pub(super) fn launch(&mut self, replica: Replica) {
         let known = self.parts.get(&replica);
-        let address = known.map_or_else(|| "127.0.0.1:0".to_owned(), |running| running.address.to_string());
+        let address = known.map_or_else(free_address, |running| running.address);
         let part = replica.0;
         let mut environment = self.environment(part);
-        environment.insert("CHATROOM_LISTEN", address);
+        environment.insert("CHATROOM_LISTEN", address.to_string());
         let process = Process::start(part.binary(), &environment);
         let address = process.address();
         self.parts.insert(replica, Running { address, process: Some(process) });

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal};
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::{nats::free_address, process::PATIENCE};
+use crate::{ports::free_address, process::PATIENCE};
 
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(10);

@@ -8,7 +8,10 @@ use std::{
 use rustix::process::{Pid, Resource, Rlimit};
 
 use super::served::make_bucket;
-use crate::process::{Environment, Process};
+use crate::{
+    ports::free_address,
+    process::{Environment, Process},
+};
 
 /// The binary that serves.
 const BINARY: &str = "chatroom-test-store";
@@ -28,8 +31,10 @@ impl Detached {
     /// Starts one with a bucket that keeps its files in `folder`; answers its address, too.
     pub(super) fn start(folder: &Path) -> (SocketAddr, Self) {
         make_bucket(folder);
-        let process = start_at("127.0.0.1:0".to_owned(), folder);
-        (process.address(), Self { folder: folder.to_owned(), process: Some(process) })
+        let mut store = Self { folder: folder.to_owned(), process: None };
+        let address = free_address();
+        store.restart(address);
+        (address, store)
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -46,7 +51,8 @@ impl Detached {
     }
 
     pub(super) fn restart(&mut self, address: SocketAddr) {
-        let process = start_at(address.to_string(), &self.folder);
+        let process = start_at(address, &self.folder);
+        // It listens once its log names it.
         process.address();
         self.process = Some(process);
     }
@@ -59,6 +65,6 @@ pub(super) fn limit_files(process: &Process, bytes: Option<u64>) {
     rustix::process::prlimit(pid, Resource::Fsize, limit).expect("the process is ours and its limit was none");
 }
 
-fn start_at(address: String, folder: &Path) -> Process {
-    Process::start(BINARY, &Environment::from([(LISTEN, address), (FOLDER, folder.display().to_string())]))
+fn start_at(address: SocketAddr, folder: &Path) -> Process {
+    Process::start(BINARY, &Environment::from([(LISTEN, address.to_string()), (FOLDER, folder.display().to_string())]))
 }
