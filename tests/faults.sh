@@ -11,9 +11,10 @@ install_nats
 
 faults=${CHATROOM_TEST_FAULTS:-}
 if [ -z "$faults" ]; then
-    build=(--release) profile=release
-    for argument in "$@"; do [ "$argument" != --short ] || build=() profile=debug; done
-    cargo build --workspace --bins --locked "${build[@]}"
+    build=(--release --bins) profile=release
+    # What tests/run.sh builds, word for word: binaries alone would be compiled with other features of what they need.
+    for argument in "$@"; do [ "$argument" != --short ] || build=(--bins --tests --examples) profile=debug; done
+    cargo build --workspace --locked "${build[@]}"
     faults=target/$profile/chatroom-faults
 fi
 # Told to stop, it ends what it has started.

@@ -33,8 +33,8 @@ install_aws
 # The server is thrown away: what it would lose in a power cut does not matter.
 start_postgres fsync=off full_page_writes=off synchronous_commit=off
 
-# Everything at once, so that the scenarios find the binaries and nothing is compiled twice.
-cargo build --workspace --all-targets --locked
+# Everything at once but the benchmarks, so that the scenarios find the binaries and nothing is compiled twice.
+cargo build --workspace --locked --bins --tests --examples
 
 log=$(mktemp)
 failed=()
