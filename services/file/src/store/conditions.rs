@@ -1,8 +1,8 @@
 //! Whether the store keeps the conditions of a write ("only where there is none"): Amazon's and most others do, garage
-//! takes no notice of them. On one that does not, this process writes markers one at a time and looks before each: two
-//! processes that do so in the same few milliseconds may still store one repeated upload twice, as two files.
+//! takes no notice of them. On one that does not, this process looks before it writes a marker, one request after the
+//! other: two processes that do so in the same few milliseconds may still store one repeated upload twice, as two files.
 
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::{operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream};
 use chatroom_kit::ids::Id;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
@@ -11,17 +11,22 @@ use super::{Objects, StoreError, status_of};
 /// What is named by the id in the key of a trial.
 enum Trial {}
 
+/// How many markers are written at a time, since markers of different requests need not wait for each other: one for
+/// each digit that a key may end with.
+const TURNS: usize = 16;
+
 /// What is known of the store, and whose turn it is where it keeps no conditions.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     kept: OnceCell<bool>,
-    turn: Mutex<()>,
+    turns: [Mutex<()>; TURNS],
 }
 
 impl Conditions {
-    /// One's turn to write a marker.
-    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().await
+    /// The turn of one who writes the marker with `key`.
+    pub(super) async fn turn(&self, key: &str) -> MutexGuard<'_, ()> {
+        let last = key.chars().next_back().and_then(|digit| digit.to_digit(16)).unwrap_or_default();
+        self.turns[last as usize % TURNS].lock().await
     }
 }
 
@@ -35,19 +40,23 @@ impl Objects {
     async fn try_conditions(&self) -> Result<bool, StoreError> {
         // Nobody else's; among the markers, so that it expires should this process end here.
         let key = format!("requests/trial-{}", Id::<Trial>::new());
-        let first = self.put_where_none_is(&key).await?;
-        let kept = first && !self.put_where_none_is(&key).await?;
-        self.while_alive(self.client.delete_object().bucket(&*self.bucket).key(&key).send()).await??;
-        if !kept {
+        let mut refused = false;
+        for _ in 0..2 {
+            let put = self.client.put_object().bucket(&*self.bucket).key(&key).if_none_match("*");
+            // Also the first one may be refused: it is sent again where its answer was lost.
+            refused |= !self.put_on_condition(put.body(ByteStream::from_static(b""))).await?;
+        }
+        // What is left of it expires.
+        let _ = self.while_alive(self.client.delete_object().bucket(&*self.bucket).key(&key).send()).await;
+        if !refused {
             tracing::warn!("the object store ignores If-None-Match: an upload repeated at once may be stored twice");
         }
-        Ok(kept)
+        Ok(refused)
     }
 
-    /// False where the store says that there is one.
-    async fn put_where_none_is(&self, key: &str) -> Result<bool, StoreError> {
-        let put = self.client.put_object().bucket(&*self.bucket).key(key).if_none_match("*");
-        match self.while_alive(put.body(ByteStream::from_static(b"")).send()).await? {
+    /// Writes an object on a condition. False where the store says that it does not hold.
+    pub(super) async fn put_on_condition(&self, put: PutObjectFluentBuilder) -> Result<bool, StoreError> {
+        match self.while_alive(put.send()).await? {
             Ok(_) => Ok(true),
             Err(error) if matches!(status_of(&error), Some(409 | 412)) => Ok(false),
             Err(error) => Err(error.into()),

@@ -72,7 +72,7 @@ impl Objects {
         if self.keeps_conditions().await? {
             return self.mark(request, stale, file).await;
         }
-        let _turn = self.conditions.turn().await;
+        let _turn = self.conditions.turn(&request.0).await;
         match self.recall(request, file.created).await? {
             Recalled::File(_) => Ok(false),
             Recalled::Stale(_) | Recalled::Nothing => self.mark(request, stale, file).await,
@@ -94,11 +94,7 @@ impl Objects {
             Some(tag) => put.if_match(tag),
             None => put.if_none_match("*"),
         };
-        match self.while_alive(put.send()).await? {
-            Ok(_) => Ok(true),
-            Err(error) if matches!(status_of(&error), Some(409 | 412)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        self.put_on_condition(put).await
     }
 }
 

@@ -150,6 +150,8 @@ impl Task {
         let Some((request, stale)) = &self.request else {
             return Ok(file);
         };
+        // Where the store does not answer this, nothing has been remembered.
+        self.objects.keeps_conditions().await?;
         // Without an answer the request may be remembered all the same, and a repeat be answered with this file: from here
         // on it is not deleted where something fails. Left behind for nothing, it does no harm.
         self.attempted = false;
