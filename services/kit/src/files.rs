@@ -12,18 +12,19 @@ use tokio_util::sync::CancellationToken;
 /// How often files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// What tells a file from what it was: which it is, and when it was last changed, to the nanosecond. Not when it was
-/// written, which `cp -p` and `rsync --times` set back. One that takes another's place may have changed in the same tick,
-/// since a tick is some milliseconds.
+/// What tells a file from what it was: which it is, when it was last changed, to the nanosecond, and how long it is. Not
+/// when it was written, which `cp -p` and `rsync --times` set back. One that takes another's place may have changed in
+/// the same tick, since a tick is some milliseconds, and be given the number that the other had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Look {
     inode: u64,
     changed: (i64, i64),
+    size: u64,
 }
 
 impl From<Metadata> for Look {
     fn from(metadata: Metadata) -> Self {
-        Self { inode: metadata.ino(), changed: (metadata.ctime(), metadata.ctime_nsec()) }
+        Self { inode: metadata.ino(), changed: (metadata.ctime(), metadata.ctime_nsec()), size: metadata.len() }
     }
 }
 
