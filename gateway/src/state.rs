@@ -71,7 +71,7 @@ impl Shared {
         let merchant_way = way("merchant", &gateway.merchant);
         let group_way = way("group", &gateway.group);
         let file_way = way("file", &gateway.file);
-        // Of its own: names can be done without, and what is asked for takes no place of what cannot.
+        // Of its own: a chat goes on without names, and what asks for them takes no place of what cannot be done without.
         let directory = Arc::new(Directory::new(UserServiceClient::new(way("directory", &gateway.user))));
         // What the hub asks for by itself is bounded by what it watches, and goes on while clients are refused.
         let hub = Hub::start(

@@ -39,16 +39,11 @@ fn services(
     + Sync
     + 'static,
 ) -> Services {
-    let pages = pages.clone();
-    let list_memberships = move |_: Request<ListMembershipsRequest>| {
-        let turn = pages.clone().turn();
-        async move {
-            turn.await;
-            Ok(ListMembershipsResponse::default())
-        }
-    };
     Services::default()
-        .unary_in_time("/chatroom.merchant.v1.MerchantService/ListMemberships", list_memberships)
+        .unary_held::<ListMembershipsRequest, ListMembershipsResponse>(
+            "/chatroom.merchant.v1.MerchantService/ListMemberships",
+            pages,
+        )
         .unary("/chatroom.user.v1.UserService/GetUser", |request: Request<GetUserRequest>| {
             let user = User { id: request.into_inner().id, username: "lily".into(), ..User::default() };
             Ok(GetUserResponse { user: Some(user) })

@@ -10,7 +10,6 @@ mod download;
 mod export;
 mod held;
 mod limits;
-mod log;
 mod raw;
 mod refusals;
 mod services;

@@ -9,6 +9,8 @@ use tonic::{Response, Status, Streaming, server::Grpc, service::Routes};
 use tonic_prost::ProstCodec;
 use tower::service_fn;
 
+use crate::held::Held;
+
 /// What a streaming method answers.
 pub(crate) type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -44,6 +46,22 @@ impl Services {
             async move { Grpc::new(ProstCodec::<B, A>::default()).unary(service, request).await }
         };
         Self(self.0.route(path, routing::post(handler)))
+    }
+
+    /// Answers `path` with a message that says nothing, when `held` is let.
+    pub(crate) fn unary_held<A, B>(self, path: &str, held: &Held) -> Self
+    where
+        A: Message + Default + 'static,
+        B: Message + Default + 'static,
+    {
+        let held = held.clone();
+        self.unary_in_time(path, move |_: tonic::Request<A>| {
+            let turn = held.clone().turn();
+            async move {
+                turn.await;
+                Ok(B::default())
+            }
+        })
     }
 
     /// Answers `path` with a stream.

@@ -5,7 +5,7 @@ mod figures;
 mod sockets;
 
 use chatroom_gateway::Patience;
-use chatroom_kit::error::status;
+use chatroom_kit::{error::status, testing::Log};
 use chatroom_proto::{
     group::v1::{ListGroupsRequest, ListGroupsResponse},
     merchant::v1::{ListMembershipsRequest, ListMembershipsResponse},
@@ -17,7 +17,6 @@ use tonic::Code;
 
 use crate::{
     held::Held,
-    log::Log,
     services::Services,
     world::{SOON, World, send},
 };
@@ -27,15 +26,8 @@ const LIST_GROUPS: &str = "/chatroom.group.v1.GroupService/ListGroups";
 
 /// A gateway before a merchant service that answers when it is let, and a group service that answers always.
 async fn world(merchants: &Held, flags: &[&str]) -> World {
-    let merchants = merchants.clone();
     let services = Services::default()
-        .unary_in_time(LIST_MEMBERSHIPS, move |_: tonic::Request<ListMembershipsRequest>| {
-            let turn = merchants.clone().turn();
-            async move {
-                turn.await;
-                Ok(ListMembershipsResponse::default())
-            }
-        })
+        .unary_held::<ListMembershipsRequest, ListMembershipsResponse>(LIST_MEMBERSHIPS, merchants)
         .unary(LIST_GROUPS, |_: tonic::Request<ListGroupsRequest>| Ok(ListGroupsResponse::default()));
     World::with(services, flags, Patience::default()).await
 }

@@ -35,6 +35,13 @@ struct Heard {
     delays: Delays,
 }
 
+impl Heard {
+    /// When the peer, should it say nothing more, has been silent for too long.
+    fn silent_at(&self) -> Instant {
+        self.last + SILENCE_MAX
+    }
+}
+
 /// How often in a row this process was held up.
 #[derive(Debug, Default)]
 struct Delays(u32);
@@ -73,7 +80,7 @@ impl LifeSigns {
     /// one only, whenever it has waited in vain: it counts.
     pub(crate) fn have_ended(&self, due: Instant) -> bool {
         let mut heard = self.heard();
-        !heard.delays.excuse(due) && heard.last + SILENCE_MAX <= Instant::now()
+        !heard.delays.excuse(due) && heard.silent_at() <= Instant::now()
     }
 
     /// Waits until the peer has been silent for too long.
@@ -85,7 +92,7 @@ impl LifeSigns {
                 due = Instant::now() + GRACE;
                 continue;
             }
-            let silent_at = self.heard().last + SILENCE_MAX;
+            let silent_at = self.heard().silent_at();
             if silent_at <= due {
                 return;
             }

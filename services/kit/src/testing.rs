@@ -1,6 +1,7 @@
 //! Fresh databases for the store contract suites: each engine's own, empty, one per test; and tokens for the RPC
-//! suites. Compiled for tests only.
+//! suites, and what they log. Compiled for tests only.
 
+mod log;
 mod tokens;
 
 use std::env;
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::ids::UserId;
 
+pub use log::Log;
 pub use tokens::Tokens;
 
 /// A database that goes with this value, where it is a file.

@@ -2,17 +2,14 @@
 //! and each alike. The verifier is the kit's; only this service can make the tokens to attack it with.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{
-    fs, io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fs, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chatroom_kit::{
     auth::{AUDIENCE, Claims, ISSUER, Unauthenticated, Verifier},
     clock::Clock,
     ids::UserId,
+    testing::Log,
 };
 use chatroom_user::{
     Signer,
@@ -26,7 +23,6 @@ use jsonwebtoken::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use tracing::subscriber::DefaultGuard;
 
 /// A signer with its key at hand, and a verifier that trusts it.
 struct Bench {
@@ -324,38 +320,11 @@ async fn keys_are_replaced_while_the_verifier_runs() {
 
     // A file that is broken changes nothing, and the next good one is still noticed.
     fs::write(&file, "{").unwrap();
-    until(|| log.contains("public keys kept as they were")).await;
+    until(|| log.lines("public keys kept as they were") > 0).await;
     assert!(verifier.verify(&by_old).is_ok() && verifier.verify(&by_new).is_ok());
     fs::write(&file, new.signer.jwks()).unwrap();
     until(|| verifier.verify(&by_old).is_err()).await;
     assert!(verifier.verify(&by_new).is_ok());
-}
-
-/// What is logged on a thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Takes what is logged on this thread until the guard is dropped.
-    fn listen(&self) -> DefaultGuard {
-        let log = self.clone();
-        tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(move || log.clone()).finish())
-    }
-
-    fn contains(&self, text: &str) -> bool {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).contains(text)
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Waits until `holds`; the test's own time limit is ten seconds.

@@ -18,15 +18,8 @@ async fn figures_tell_which_bound_was_met_on_the_way_to_which_service() {
     let config = TelemetryConfig { log: "off".to_owned(), log_format: None };
     let figures = telemetry::start("gateway", &config).unwrap().figures();
     let files = Held::silent();
-    let held = files.clone();
-    let get_file = move |_: tonic::Request<GetFileRequest>| {
-        let turn = held.clone().turn();
-        async move {
-            turn.await;
-            Ok(GetFileResponse::default())
-        }
-    };
-    let services = Services::default().unary_in_time("/chatroom.file.v1.FileService/GetFile", get_file);
+    let services = Services::default()
+        .unary_held::<GetFileRequest, GetFileResponse>("/chatroom.file.v1.FileService/GetFile", &files);
     let flags = ["--max-waiting", "2", "--max-waiting-per-address", "1", "--trusted-proxies", "127.0.0.1"];
     let world = World::with(services, &flags, Patience::default()).await;
     let describe = |address: &str| {

@@ -48,18 +48,11 @@ async fn assert_refused(socket: &mut Socket, id: Value, code: u16, reason: &str)
 #[tokio::test]
 async fn sockets_of_one_address_cannot_have_all_places() {
     let events = Held::silent();
-    let held = events.clone();
     let services = Services::default()
         .unary(LIST_CONVERSATIONS, |_: tonic::Request<ListConversationsRequest>| {
             Ok(ListConversationsResponse::default())
         })
-        .unary_in_time(SYNC_EVENTS, move |_: tonic::Request<SyncEventsRequest>| {
-            let turn = held.clone().turn();
-            async move {
-                turn.await;
-                Ok(SyncEventsResponse::default())
-            }
-        });
+        .unary_held::<SyncEventsRequest, SyncEventsResponse>(SYNC_EVENTS, &events);
     let world = World::with(services, &FLAGS, Patience::default()).await;
     let (mut first, mut second) = (connected(&world, "203.0.113.7").await, connected(&world, "203.0.113.7").await);
     let (mut other, mut third) = (connected(&world, "203.0.113.8").await, connected(&world, "203.0.113.9").await);
@@ -80,15 +73,8 @@ async fn sockets_of_one_address_cannot_have_all_places() {
 #[tokio::test]
 async fn who_would_only_wait_to_be_connected_is_told_to_try_again() {
     let conversations = Held::silent();
-    let held = conversations.clone();
-    let services =
-        Services::default().unary_in_time(LIST_CONVERSATIONS, move |_: tonic::Request<ListConversationsRequest>| {
-            let turn = held.clone().turn();
-            async move {
-                turn.await;
-                Ok(ListConversationsResponse::default())
-            }
-        });
+    let services = Services::default()
+        .unary_held::<ListConversationsRequest, ListConversationsResponse>(LIST_CONVERSATIONS, &conversations);
     let world = World::with(services, &FLAGS, Patience::default()).await;
     let (mut first, mut second) = (open(&world, "203.0.113.7").await, open(&world, "203.0.113.7").await);
     first.send(connect()).await;
