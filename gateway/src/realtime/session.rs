@@ -294,6 +294,8 @@ async fn connect(
             let more = shown.len() > GROUPS_MAX;
             let shown = &shown[..shown.len().min(GROUPS_MAX)];
             device.outbox.release(reply::connected(id, user.id, shown, more));
+            // Not before: one that is refused replaces nothing.
+            user.keep_newest();
             tracing::debug!(user.id = %user.id, groups = listed.len(), "connected");
             Ok(user)
         }

@@ -63,10 +63,9 @@ impl Socket {
                     self.lingers = true;
                     continue;
                 }
-                // The peer takes nothing for now; it is asked for nothing either, once much waits for it.
-                Poll::Pending if self.device.outbox.is_heavy() => return Poll::Pending,
                 Poll::Pending | Poll::Ready(Written::All) => {}
             }
+            // Also while the peer takes nothing: work holds a place that others wait for.
             if let Some(work) = &mut self.work {
                 let user = ready!(work.as_mut().poll(context));
                 self.session.done(user);
@@ -74,6 +73,10 @@ impl Socket {
                 // The peer could not be heard meanwhile.
                 self.device.hear(self.app.hub.beats.now());
                 continue;
+            }
+            if written.is_pending() && self.device.outbox.is_heavy() {
+                // Nothing is taken from who takes nothing, once much waits for them.
+                return Poll::Pending;
             }
             match self.reader.next() {
                 Ok(Some(incoming)) => self.take(incoming),

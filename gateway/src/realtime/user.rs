@@ -46,17 +46,23 @@ impl User {
         Arc::new(Self { id, state: Mutex::default() })
     }
 
-    /// Takes in a device; one too many closes the oldest. False where the user has gone meanwhile.
+    /// Takes in a device. False where the user has gone meanwhile.
     pub(super) fn enter(&self, device: &Arc<Device>) -> bool {
         let mut state = self.state();
         if state.gone {
             return false;
         }
-        if state.devices.len() >= DEVICES_MAX {
-            state.devices.remove(0).outbox.close(None, Close::Replaced);
-        }
         state.devices.push(device.clone());
         true
+    }
+
+    /// Closes the oldest devices where there are more than may be.
+    pub(super) fn keep_newest(&self) {
+        let mut state = self.state();
+        let beyond = state.devices.len().saturating_sub(DEVICES_MAX);
+        for device in state.devices.drain(..beyond) {
+            device.outbox.close(None, Close::Replaced);
+        }
     }
 
     /// Lets a device go. Answers, where it was the last one, the rooms that the user is in.

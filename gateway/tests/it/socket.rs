@@ -35,4 +35,16 @@ impl Socket {
         let coming = timeout(SOON, self.0.next()).await.expect("a frame in time").expect("the socket is open").unwrap();
         serde_json::from_str(coming.to_text().unwrap()).unwrap()
     }
+
+    /// The code that the socket is closed with, once what came before has been read.
+    pub(crate) async fn close_code(&mut self) -> u16 {
+        let closed = async {
+            loop {
+                if let Message::Close(Some(frame)) = self.0.next().await.expect("a close frame comes first").unwrap() {
+                    return frame.code.into();
+                }
+            }
+        };
+        timeout(SOON, closed).await.expect("it is closed in time")
+    }
 }

@@ -98,3 +98,27 @@ async fn who_would_only_wait_to_be_connected_is_told_to_try_again() {
         assert_eq!(socket.coming().await["type"], "connected", "it is still open");
     }
 }
+
+#[tokio::test]
+async fn only_who_is_connected_takes_the_place_of_an_older_socket() {
+    let conversations = Held::silent();
+    let services = Services::default()
+        .unary_held::<ListConversationsRequest, ListConversationsResponse>(LIST_CONVERSATIONS, &conversations);
+    let world = World::with(services, &FLAGS, Patience::default()).await;
+    conversations.let_answer(10);
+    let mut oldest = connected(&world, "203.0.113.7").await;
+    let mut others = Vec::new();
+    for _ in 1..10 {
+        others.push(connected(&world, "203.0.113.7").await);
+    }
+    let (mut next, mut refused) = (open(&world, "203.0.113.7").await, open(&world, "203.0.113.7").await);
+    next.send(connect()).await;
+    conversations.asked(11).await;
+    refused.send(connect()).await;
+    assert_refused(&mut refused, json!(1), 429, "RATE_LIMITED").await;
+    oldest.send(json!({"id": 2, "type": "watch", "group": "64e313309054f1bdf19707c1"})).await;
+    assert_eq!(oldest.coming().await["reason"], "NOT_GROUP_MEMBER", "it is still open");
+    conversations.let_answer(1);
+    assert_eq!(next.coming().await["type"], "connected");
+    assert_eq!(oldest.close_code().await, 4002);
+}
