@@ -2,7 +2,14 @@
 //! server, with `_BUCKET`, `_ACCESS_KEY` and `_SECRET_KEY`, each test makes a bucket of its own there, whose name
 //! begins with that bucket's; elsewhere the second store is the embedded server behind a socket, so that the network is not spared.
 
-use std::{env, future::Future, path::Path, time::Duration};
+use std::{
+    collections::HashSet,
+    env,
+    future::Future,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aws_sdk_s3::{Client, config::Credentials};
 use bytes::Bytes;
@@ -12,12 +19,13 @@ use chatroom_file::{
     embedded::{BUCKET, server},
 };
 use clap::Parser;
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
 use s3s::{
-    S3Request, S3Result,
+    Body, HttpError, S3Request, S3Result,
     access::S3Access,
     auth::SimpleAuth,
     dto::PutObjectInput,
@@ -110,6 +118,32 @@ pub(crate) async fn heedless() -> Fresh {
     serve_with(|builder| builder.set_access(Heedless)).await.0
 }
 
+/// A store behind HTTP whose answer to the first write of each object that comes with a condition is lost: what the
+/// client sees is a failure, after which it tries again.
+pub(crate) async fn forgetful() -> Fresh {
+    serve_through(|_| (), Answers::LostOnce(Arc::default())).await.0
+}
+
+/// Which answers reach the client.
+#[derive(Clone)]
+enum Answers {
+    All,
+    /// Not the first one to a conditional write of each of these paths.
+    LostOnce(Arc<Mutex<HashSet<String>>>),
+}
+
+impl Answers {
+    fn loses<T>(&self, request: &http::Request<T>) -> bool {
+        let Self::LostOnce(known) = self else {
+            return false;
+        };
+        let conditional = ["if-match", "if-none-match"].iter().any(|name| request.headers().contains_key(*name));
+        conditional
+            && request.method() == http::Method::PUT
+            && known.lock().unwrap().insert(request.uri().path().to_owned())
+    }
+}
+
 /// Forgets a write's conditions before they are looked at.
 struct Heedless;
 
@@ -122,18 +156,32 @@ impl S3Access for Heedless {
 }
 
 async fn serve_with(change: impl FnOnce(&mut S3ServiceBuilder)) -> (Fresh, String) {
+    serve_through(change, Answers::All).await
+}
+
+async fn serve_through(change: impl FnOnce(&mut S3ServiceBuilder), answers: Answers) -> (Fresh, String) {
     let folder = TempDir::new().unwrap();
     let mut builder = server(folder.path()).await.unwrap();
     builder.set_auth(SimpleAuth::from_single("access", "secret"));
     change(&mut builder);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(serve(listener, builder.build()));
+    tokio::spawn(serve(listener, builder.build(), answers));
     let objects = connect(&endpoint, BUCKET, "access", "secret").await;
     (Fresh { objects, behind: Behind::Folder(folder) }, endpoint)
 }
 
-async fn serve(listener: TcpListener, service: S3Service) {
+async fn serve(listener: TcpListener, store: S3Service, answers: Answers) {
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let (lost, store) = (answers.loses(&request), store.clone());
+        async move {
+            let mut answer = store.call(request.map(Body::from)).await?;
+            if lost {
+                *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            Ok::<_, HttpError>(answer)
+        }
+    });
     while let Ok((socket, _)) = listener.accept().await {
         let service = service.clone();
         tokio::spawn(async move {

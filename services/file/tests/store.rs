@@ -5,10 +5,10 @@ use std::{net::TcpListener, time::Instant};
 
 use bytes::{Bytes, BytesMut};
 use chatroom_file::{
-    Error, Objects, Recalled, RequestKey, StoreError,
+    Download, Error, Objects, Recalled, RequestKey, StoreError,
     domain::{FileKind, FileName, Range, StoredFile},
 };
-use chatroom_kit::{fields::RequestId, ids::UserId};
+use chatroom_kit::{fields::RequestId, ids::UserId, testing::Log};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::runtime::Handle;
 
@@ -46,6 +46,7 @@ on_each_store!(
     a_range_is_read,
     a_range_outside_the_file_is_an_error,
     a_removed_file_is_gone,
+    a_file_that_is_removed_meanwhile_is_whole_or_gone,
     an_upload_that_is_dropped_leaves_nothing,
     a_request_is_remembered_once,
     a_request_is_forgotten_after_a_day,
@@ -76,7 +77,10 @@ async fn store(objects: &Objects, name: &FileName, content: &Bytes) -> StoredFil
 }
 
 async fn read(objects: &Objects, name: &FileName, range: Option<Range>) -> (u64, Bytes) {
-    let mut download = objects.read(name, range).await.unwrap().unwrap();
+    read_all(objects.read(name, range).await.unwrap().unwrap()).await
+}
+
+async fn read_all(mut download: Download) -> (u64, Bytes) {
     let (first, length) = (download.first, download.length);
     let mut content = BytesMut::new();
     while let Some(chunk) = download.next().await.unwrap() {
@@ -147,6 +151,26 @@ async fn a_removed_file_is_gone(fresh: Fresh) {
     assert!(fresh.behind.contents().await.is_empty());
 }
 
+async fn a_file_that_is_removed_meanwhile_is_whole_or_gone(fresh: Fresh) {
+    let (content, log) = (bytes(1000), Log::default());
+    let _listening = log.listen();
+    let look = async || {
+        let described = fresh.objects.describe(&name(1)).await.unwrap();
+        assert!(described.is_none_or(|file| file.size == 1000));
+        if let Some(download) = fresh.objects.read(&name(1), None).await.unwrap() {
+            assert_eq!(read_all(download).await.1, content);
+        }
+    };
+    let remove = async || fresh.objects.remove(&name(1)).await.unwrap();
+    for _ in 0..100 {
+        store(&fresh.objects, &name(1), &content).await;
+        tokio::join!(look(), remove(), look(), remove(), look());
+    }
+    assert!(fresh.behind.contents().await.is_empty());
+    // The client would try again after a failure.
+    assert_eq!(log.lines("the folder cannot be read or written"), 0);
+}
+
 async fn an_upload_that_is_dropped_leaves_nothing(fresh: Fresh) {
     for size in [2 * PART + 1, 3 * PART + 1] {
         let mut upload = fresh.objects.upload(name(1), UserId::new(), noon(), None);
@@ -194,19 +218,35 @@ async fn a_request_whose_file_is_gone_is_stale(fresh: Fresh) {
     assert!(matches!(recalled, Recalled::Stale(_)), "{recalled:?}");
 }
 
-async fn concurrent_repeats_store_one_file(fresh: Fresh) {
-    let upload = async |random| {
-        let request = Some((request("one"), None));
-        let mut upload = fresh.objects.upload(name(random), UserId::new(), noon(), request);
-        upload.write(bytes(100_000)).await?;
-        upload.finish().await
-    };
-    let (one, two, three) = tokio::join!(upload(1), upload(2), upload(3));
-    let stored = one.unwrap();
-    assert_eq!((stored.clone(), stored.clone()), (two.unwrap(), three.unwrap()));
+/// Stores a file for the request `one`.
+async fn upload_for_request(fresh: &Fresh, random: u128) -> StoredFile {
+    let request = Some((request("one"), None));
+    let mut upload = fresh.objects.upload(name(random), UserId::new(), noon(), request);
+    upload.write(bytes(100_000)).await.unwrap();
+    upload.finish().await.unwrap()
+}
+
+/// Expects `file` and its request's marker, and nothing else.
+async fn assert_alone(fresh: &Fresh, file: &StoredFile) {
     let contents = fresh.behind.contents().await;
     assert_eq!(contents.len(), 2, "{contents:?}");
-    assert!(contents.contains(&stored.name.as_str().to_owned()));
+    assert!(contents.contains(&file.name.as_str().to_owned()));
+}
+
+async fn concurrent_repeats_store_one_file(fresh: Fresh) {
+    let upload = async |random| upload_for_request(&fresh, random).await;
+    let (one, two, three) = tokio::join!(upload(1), upload(2), upload(3));
+    assert_eq!((&one, &one), (&two, &three));
+    assert_alone(&fresh, &one).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_takes_no_file_away() {
+    let fresh = setup::forgetful().await;
+    let file = upload_for_request(&fresh, 1).await;
+    assert_eq!(file.name, name(1));
+    assert_eq!(upload_for_request(&fresh, 2).await, file);
+    assert_alone(&fresh, &file).await;
 }
 
 async fn a_download_that_is_dropped_does_no_harm(fresh: Fresh) {

@@ -1,6 +1,6 @@
 //! s3s-fs with what it lacks. It renames what it writes into place but never waits for the disk; it reads 4 KiB at a
-//! time and, of a range, on to the file's end; it checks a condition and writes in two steps; and it leaves the
-//! companions of a removed object behind. Each is mended here, and every other word of S3 is its own.
+//! time and, of a range, on to the file's end; it checks a condition and writes in two steps; it leaves the companions of a
+//! removed object behind; and it fails where an object is removed while it looks. Each is mended here, and every other word of S3 is its own.
 
 use std::{io, io::SeekFrom, sync::Arc};
 
@@ -48,12 +48,25 @@ impl Disk {
 
     /// The bytes of an object, or a range of them.
     async fn body(&self, key: &str, range: Option<Range>) -> S3Result<StreamingBlob> {
-        let mut file = File::open(self.paths.object(key)).await.map_err(internal)?;
+        let mut file = match File::open(self.paths.object(key)).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(S3ErrorCode::NoSuchKey.into()),
+            opened => opened.map_err(internal)?,
+        };
         let size = file.metadata().await.map_err(internal)?.len();
         let span = range.map_or(Ok(0..size), |range| range.check(size))?;
         file.seek(SeekFrom::Start(span.start)).await.map_err(internal)?;
         let span = file.take(span.end - span.start);
         Ok(StreamingBlob::wrap(ReaderStream::with_capacity(span, READ)))
+    }
+
+    /// What to say of an object that could not be looked at: where it has been removed meanwhile, that there is none.
+    async fn failed(&self, key: &str, error: S3Error) -> S3Error {
+        let removed = async || matches!(tokio::fs::try_exists(self.paths.object(key)).await, Ok(false));
+        if *error.code() == S3ErrorCode::InternalError && removed().await {
+            return S3ErrorCode::NoSuchKey.into();
+        }
+        log(&error);
+        error
     }
 }
 
@@ -70,18 +83,33 @@ impl S3 for Disk {
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let (key, range) = (request.input.key.clone(), request.input.range);
-        let mut response = self.files.get_object(request).await.inspect_err(log)?;
-        response.output.body = Some(self.body(&key, range).await?);
-        Ok(response)
+        match self.files.get_object(request).await {
+            Ok(mut response) => {
+                response.output.body = Some(self.body(&key, range).await?);
+                Ok(response)
+            }
+            Err(error) => Err(self.failed(&key, error).await),
+        }
     }
 
     async fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
-        self.files.head_object(request).await.inspect_err(log)
+        let key = request.input.key.clone();
+        match self.files.head_object(request).await {
+            Err(error) => Err(self.failed(&key, error).await),
+            found => found,
+        }
     }
 
     async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
         let (paths, key) = (self.paths.clone(), request.input.key.clone());
-        let response = self.files.delete_object(request).await.inspect_err(log)?;
+        let response = match self.files.delete_object(request).await {
+            Ok(response) => response,
+            Err(error) => match self.failed(&key, error).await {
+                // As wanted, though by another.
+                error if *error.code() == S3ErrorCode::NoSuchKey => S3Response::new(DeleteObjectOutput::default()),
+                error => return Err(error),
+            },
+        };
         blocking(move || paths.remove_companions(&key)).await?;
         Ok(response)
     }

@@ -1,6 +1,7 @@
 //! Whether the store keeps the conditions of a write ("only where there is none"): Amazon's and most others do, garage
-//! takes no notice of them. On one that does not, this process looks before it writes a marker, one request after the
-//! other: two processes that do so in the same few milliseconds may still store one repeated upload twice, as two files.
+//! takes no notice of them. On one that does not, this process looks before it writes a marker, and writes one of a
+//! request at a time: two processes that do so in the same few milliseconds may still store one repeated upload twice, as
+//! two files.
 
 use aws_sdk_s3::{operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream};
 use chatroom_kit::ids::Id;
@@ -11,9 +12,19 @@ use super::{Objects, StoreError, status_of};
 /// What is named by the id in the key of a trial.
 enum Trial {}
 
-/// How many markers are written at a time, since markers of different requests need not wait for each other: one for
-/// each digit that a key may end with.
+/// One for each digit that a marker's key may end with: most markers of different requests do not wait for each other.
 const TURNS: usize = 16;
+
+/// What came of a write on a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Put {
+    /// It is written.
+    Done,
+    /// The condition does not hold.
+    Refused,
+    /// Another write was under way.
+    Contended,
+}
 
 /// What is known of the store, and whose turn it is where it keeps no conditions.
 #[derive(Debug, Default)]
@@ -26,7 +37,7 @@ impl Conditions {
     /// The turn of one who writes the marker with `key`.
     pub(super) async fn turn(&self, key: &str) -> MutexGuard<'_, ()> {
         let last = key.chars().next_back().and_then(|digit| digit.to_digit(16)).unwrap_or_default();
-        self.turns[last as usize % TURNS].lock().await
+        self.turns[last as usize].lock().await
     }
 }
 
@@ -40,25 +51,30 @@ impl Objects {
     async fn try_conditions(&self) -> Result<bool, StoreError> {
         // Nobody else's; among the markers, so that it expires should this process end here.
         let key = format!("requests/trial-{}", Id::<Trial>::new());
-        let mut refused = false;
+        let mut kept = false;
         for _ in 0..2 {
             let put = self.client.put_object().bucket(&*self.bucket).key(&key).if_none_match("*");
             // Also the first one may be refused: it is sent again where its answer was lost.
-            refused |= !self.put_on_condition(put.body(ByteStream::from_static(b""))).await?;
+            kept |= match self.put_on_condition(put.body(ByteStream::from_static(b""))).await? {
+                Put::Done => false,
+                Put::Refused => true,
+                Put::Contended => return Err(StoreError::because("a trial nobody knows of met a conflict")),
+            };
         }
         // What is left of it expires.
         let _ = self.while_alive(self.client.delete_object().bucket(&*self.bucket).key(&key).send()).await;
-        if !refused {
+        if !kept {
             tracing::warn!("the object store ignores If-None-Match: an upload repeated at once may be stored twice");
         }
-        Ok(refused)
+        Ok(kept)
     }
 
-    /// Writes an object on a condition. False where the store says that it does not hold.
-    pub(super) async fn put_on_condition(&self, put: PutObjectFluentBuilder) -> Result<bool, StoreError> {
+    /// Writes an object on a condition.
+    pub(super) async fn put_on_condition(&self, put: PutObjectFluentBuilder) -> Result<Put, StoreError> {
         match self.while_alive(put.send()).await? {
-            Ok(_) => Ok(true),
-            Err(error) if matches!(status_of(&error), Some(409 | 412)) => Ok(false),
+            Ok(_) => Ok(Put::Done),
+            Err(error) if status_of(&error) == Some(412) => Ok(Put::Refused),
+            Err(error) if status_of(&error) == Some(409) => Ok(Put::Contended),
             Err(error) => Err(error.into()),
         }
     }

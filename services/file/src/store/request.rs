@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chatroom_kit::{fields::RequestId, ids::UserId};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{CREATED, Objects, StoreError, created, status_of, written};
+use super::{CREATED, Objects, StoreError, conditions::Put, created, status_of, written};
 use crate::domain::{FileName, StoredFile};
 
 /// How long a request can be repeated.
@@ -94,7 +94,7 @@ impl Objects {
             Some(tag) => put.if_match(tag),
             None => put.if_none_match("*"),
         };
-        self.put_on_condition(put).await
+        Ok(self.put_on_condition(put).await? == Put::Done)
     }
 }
 

@@ -158,9 +158,14 @@ impl Task {
         if self.objects.remember(request, stale.as_deref(), &file).await? {
             return Ok(file);
         }
-        self.objects.remove(&file.name).await?;
         match self.objects.recall(request, file.created).await? {
-            Recalled::File(first) => Ok(first),
+            // The marker is this one's own: it was written again because the first answer was lost.
+            Recalled::File(first) if first.name == file.name => Ok(file),
+            Recalled::File(first) => {
+                self.attempted = true;
+                self.undo().await;
+                Ok(first)
+            }
             Recalled::Stale(_) | Recalled::Nothing => Err(StoreError::because("a request's marker is gone")),
         }
     }
