@@ -86,6 +86,7 @@ static TABLE: &[Row] = &[
     row("TOO_LATE", StatusCode::CONFLICT, "已超过可以这样做的时间"),
     row("CONTACT_SELF", StatusCode::CONFLICT, "您就是该商页的客服"),
     row("CUSTOMER_NOT_SERVING", StatusCode::CONFLICT, "该商页的客服暂未开启咨询"),
+    row("CONTENDED", StatusCode::CONFLICT, "操作有冲突，请稍后再试"),
     row("PAYLOAD_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, "请求体过大"),
     row("FILE_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, "文件过大"),
     row("UNSUPPORTED_FILE_TYPE", StatusCode::UNSUPPORTED_MEDIA_TYPE, "不支持这种文件类型"),
@@ -99,7 +100,6 @@ static TABLE: &[Row] = &[
     row(error::DATABASE_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE, "服务暂时不可用，请稍后再试"),
     row("STORAGE_UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE, "文件存储暂时不可用，请稍后再试"),
     row("MODERATION_UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE, "消息审核暂时不可用，请稍后再试"),
-    row("CONTENDED", StatusCode::SERVICE_UNAVAILABLE, "操作有冲突，请稍后再试"),
     row("DRAINING", StatusCode::SERVICE_UNAVAILABLE, "服务正在停止，请稍后再试"),
     row(error::DEADLINE_EXCEEDED, StatusCode::GATEWAY_TIMEOUT, "请求超时，请稍后再试"),
 ];

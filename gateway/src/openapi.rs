@@ -95,10 +95,7 @@ impl IntoResponses for NotServed {
         refusals([
             ("429", "`RATE_LIMITED`: a standing limit is used up for now, or too much is under way from this address"),
             ("500", "`INTERNAL`: a fault of the server"),
-            (
-                "503",
-                "`UPSTREAM_UNAVAILABLE`, `DATABASE_UNAVAILABLE`, `STORAGE_UNAVAILABLE`, `OVERLOADED` or `CONTENDED`: try again",
-            ),
+            ("503", "`UPSTREAM_UNAVAILABLE`, `DATABASE_UNAVAILABLE`, `STORAGE_UNAVAILABLE` or `OVERLOADED`: try again"),
             ("504", "`DEADLINE_EXCEEDED`: the request took too long"),
         ])
     }

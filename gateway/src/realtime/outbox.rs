@@ -46,6 +46,8 @@ struct State {
     /// The connection is to end at once.
     cut: bool,
     waker: Option<Waker>,
+    /// Who waits for the peer to take something. Nothing but the end of the connection concerns them.
+    blocked: Option<Waker>,
 }
 
 /// The pieces that a socket has taken over.
@@ -130,6 +132,9 @@ impl Outbox {
         state.cut = true;
         state.closed.get_or_insert(Close::Policy);
         wake(&mut state);
+        if let Some(blocked) = state.blocked.take() {
+            blocked.wake();
+        }
     }
 
     /// Why the socket is being closed; nothing while it is not.
@@ -153,9 +158,21 @@ impl Outbox {
             if let Some(written) = self.take(leaving, context) {
                 return Poll::Ready(Ok(written));
             }
-            let count = ready!(leaving.poll_write(stream, context))?;
-            self.bytes.fetch_sub(count, Ordering::Relaxed);
+            match leaving.poll_write(stream, context)? {
+                Poll::Ready(count) => self.bytes.fetch_sub(count, Ordering::Relaxed),
+                Poll::Pending if self.wait_for_peer(context) => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(Ok(Written::Cut)),
+            };
         }
+    }
+
+    /// Has the task woken when the connection is to end; false where it is.
+    fn wait_for_peer(&self, context: &Context<'_>) -> bool {
+        let mut state = self.state();
+        if !state.cut {
+            state.blocked = Some(context.waker().clone());
+        }
+        !state.cut
     }
 
     /// Takes over what waits; answers where nothing is left to be written.
@@ -244,5 +261,52 @@ impl Leaving {
 fn wake(state: &mut State) {
     if let Some(waker) = state.waker.take() {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, sync::Arc, time::Duration};
+
+    use tokio::{net::TcpSocket, task::yield_now, time::timeout};
+
+    use super::*;
+
+    /// How often the task runs before it is taken to wait.
+    const TURNS: usize = 100;
+
+    /// A connection that takes little, and its peer.
+    async fn narrow() -> (TcpStream, TcpStream) {
+        let (here, there) = (TcpSocket::new_v4().unwrap(), TcpSocket::new_v4().unwrap());
+        here.set_send_buffer_size(4096).unwrap();
+        there.set_recv_buffer_size(4096).unwrap();
+        here.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = here.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (accepted, connected) = tokio::join!(listener.accept(), there.connect(address));
+        (accepted.unwrap().0, connected.unwrap())
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_cut_all_the_same() {
+        let (mut stream, _peer) = narrow().await;
+        let outbox = Arc::new(Outbox::default());
+        outbox.push(&Bytes::from(vec![0; 500 << 10])).unwrap();
+        let writing = tokio::spawn({
+            let outbox = outbox.clone();
+            let mut leaving = Leaving::default();
+            async move { poll_fn(|context| outbox.poll_write(&mut leaving, &mut stream, context)).await.unwrap() }
+        });
+        let (mut waits, mut turns) = (0, 0);
+        while turns < TURNS {
+            yield_now().await;
+            let bytes = outbox.bytes.load(Ordering::Relaxed);
+            turns = if bytes == waits { turns + 1 } else { 0 };
+            waits = bytes;
+        }
+        assert!(outbox.is_heavy(), "{waits} bytes wait");
+        outbox.cut();
+        let written = timeout(Duration::from_secs(10), writing).await.expect("the task is woken");
+        assert_eq!(written.unwrap(), Written::Cut);
     }
 }

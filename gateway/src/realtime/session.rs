@@ -295,7 +295,7 @@ async fn connect(
             let shown = &shown[..shown.len().min(GROUPS_MAX)];
             device.outbox.release(reply::connected(id, user.id, shown, more));
             // Not before: one that is refused replaces nothing.
-            user.keep_newest();
+            user.connected(device);
             tracing::debug!(user.id = %user.id, groups = listed.len(), "connected");
             Ok(user)
         }

@@ -61,6 +61,8 @@ impl Socket {
                 Poll::Ready(Written::Close) => {
                     ready!(Pin::new(&mut self.connection.stream).poll_shutdown(context))?;
                     self.lingers = true;
+                    // Nobody would hear what comes of it, and it holds a place that others wait for.
+                    self.work = None;
                     continue;
                 }
                 Poll::Pending | Poll::Ready(Written::All) => {}

@@ -1,7 +1,7 @@
 //! Somebody who has sockets here: their devices, and the rooms they are in. Owns no membership, which is the rooms'.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -25,8 +25,9 @@ pub(super) struct User {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The oldest first.
     devices: Vec<Arc<Device>>,
+    /// Those of them that have been told where their groups stand, the oldest first.
+    connected: VecDeque<Arc<Device>>,
     rooms: HashMap<GroupId, Arc<Room>>,
     /// The last device has gone: whoever comes back is somebody new.
     gone: bool,
@@ -56,12 +57,18 @@ impl User {
         true
     }
 
-    /// Closes the oldest devices where there are more than may be.
-    pub(super) fn keep_newest(&self) {
+    /// Takes note that a device is connected; one too many closes the oldest.
+    pub(super) fn connected(&self, device: &Arc<Device>) {
         let mut state = self.state();
-        let beyond = state.devices.len().saturating_sub(DEVICES_MAX);
-        for device in state.devices.drain(..beyond) {
-            device.outbox.close(None, Close::Replaced);
+        if device.outbox.closed().is_some() {
+            return;
+        }
+        state.connected.push_back(device.clone());
+        if state.connected.len() > DEVICES_MAX
+            && let Some(oldest) = state.connected.pop_front()
+        {
+            oldest.outbox.close(None, Close::Replaced);
+            state.devices.retain(|other| other.number != oldest.number);
         }
     }
 
@@ -69,6 +76,7 @@ impl User {
     pub(super) fn leave(&self, device: &Device) -> Option<HashMap<GroupId, Arc<Room>>> {
         let mut state = self.state();
         state.devices.retain(|other| other.number != device.number);
+        state.connected.retain(|other| other.number != device.number);
         if state.gone || !state.devices.is_empty() {
             return None;
         }

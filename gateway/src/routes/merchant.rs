@@ -203,7 +203,8 @@ struct Joined<'a> {
     responses(
         (status = 200, description = "The membership, in an array of one", body = Envelope<Vec<Joined<'static>>>),
         (status = 404, description = "`MERCHANT_NOT_FOUND`", body = ErrorEnvelope<'static>),
-        (status = 409, description = "`MERCHANT_CLOSED`", body = ErrorEnvelope<'static>),
+        (status = 409, description = "`MERCHANT_CLOSED`; `CONTENDED`: the caller keeps leaving the page at the same time",
+            body = ErrorEnvelope<'static>),
         NotSignedIn, WrongBody, NotServed
     ),
     security(("token" = []), ("bearer" = []))

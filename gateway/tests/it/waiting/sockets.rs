@@ -22,7 +22,11 @@ async fn open(world: &World, address: &str) -> Socket {
 }
 
 fn connect() -> Value {
-    json!({"id": 1, "type": "connect", "token": token()})
+    connect_by(&token())
+}
+
+fn connect_by(token: &str) -> Value {
+    json!({"id": 1, "type": "connect", "token": token})
 }
 
 async fn connected(world: &World, address: &str) -> Socket {
@@ -43,6 +47,12 @@ async fn assert_refused(socket: &mut Socket, id: Value, code: u16, reason: &str)
         (&refused["id"], &refused["type"], &refused["code"], &refused["reason"], &refused["retryMs"]),
         (&id, &json!("error"), &json!(code), &json!(reason), &json!(1000))
     );
+}
+
+/// Expects that the socket still answers.
+async fn assert_open(socket: &mut Socket) {
+    socket.send(json!({"id": 2, "type": "watch", "group": "64e313309054f1bdf19707c1"})).await;
+    assert_eq!(socket.coming().await["reason"], "NOT_GROUP_MEMBER");
 }
 
 #[tokio::test]
@@ -106,19 +116,27 @@ async fn only_who_is_connected_takes_the_place_of_an_older_socket() {
         .unary_held::<ListConversationsRequest, ListConversationsResponse>(LIST_CONVERSATIONS, &conversations);
     let world = World::with(services, &FLAGS, Patience::default()).await;
     conversations.let_answer(10);
-    let mut oldest = connected(&world, "203.0.113.7").await;
-    let mut others = Vec::new();
-    for _ in 1..10 {
-        others.push(connected(&world, "203.0.113.7").await);
+    let token = token();
+    let mut older = Vec::new();
+    for _ in 0..10 {
+        let mut socket = open(&world, "203.0.113.7").await;
+        socket.send(connect_by(&token)).await;
+        assert_eq!(socket.coming().await["type"], "connected");
+        older.push(socket);
     }
     let (mut next, mut refused) = (open(&world, "203.0.113.7").await, open(&world, "203.0.113.7").await);
-    next.send(connect()).await;
+    next.send(connect_by(&token)).await;
     conversations.asked(11).await;
-    refused.send(connect()).await;
+    let mut last = open(&world, "203.0.113.8").await;
+    last.send(connect_by(&token)).await;
+    conversations.asked(12).await;
+    refused.send(connect_by(&token)).await;
     assert_refused(&mut refused, json!(1), 429, "RATE_LIMITED").await;
-    oldest.send(json!({"id": 2, "type": "watch", "group": "64e313309054f1bdf19707c1"})).await;
-    assert_eq!(oldest.coming().await["reason"], "NOT_GROUP_MEMBER", "it is still open");
-    conversations.let_answer(1);
-    assert_eq!(next.coming().await["type"], "connected");
-    assert_eq!(oldest.close_code().await, 4002);
+    assert_open(&mut older[0]).await;
+    for (new, place) in [(&mut next, 0), (&mut last, 1)] {
+        conversations.let_answer(1);
+        assert_eq!(new.coming().await["type"], "connected");
+        assert_eq!(older[place].close_code().await, 4002);
+        assert_open(&mut older[place + 1]).await;
+    }
 }
