@@ -13,7 +13,7 @@ faults=${CHATROOM_TEST_FAULTS:-}
 if [ -z "$faults" ]; then
     build=(--release --bins) profile=release
     # What tests/run.sh builds, word for word: binaries alone would be compiled with other features of what they need.
-    for argument in "$@"; do [ "$argument" != --short ] || build=(--bins --tests --examples) profile=debug; done
+    for argument in "$@"; do [ "$argument" != --short ] || build=(--bins --tests) profile=debug; done
     cargo build --workspace --locked "${build[@]}"
     faults=target/$profile/chatroom-faults
 fi

@@ -22,7 +22,6 @@ install_aws
 . tests/postgres.sh
 start_postgres fsync=off full_page_writes=off synchronous_commit=off
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 port=$(free_port)
 place=$(mktemp -d)
 clean_up() {

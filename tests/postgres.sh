@@ -11,12 +11,28 @@ start_postgres() {
     postgres_place=$(mktemp -d)
     [ "${#postgres_as[@]}" -eq 0 ] || chown postgres "$postgres_place"
     local port setting options="-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=500"
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    port=$(free_port)
     for setting in "port=$port" "$@"; do options+=" -c $setting"; done
     trap stop_postgres EXIT
     "${postgres_as[@]}" "$postgres/initdb" -A trust -U postgres -D "$postgres_place/data" >/dev/null
     "${postgres_as[@]}" "$postgres/pg_ctl" start -s -w -D "$postgres_place/data" -l "$postgres_place/log" -o "$options"
     export CHATROOM_TEST_POSTGRES_URL=postgres://postgres@127.0.0.1:$port/postgres
+}
+
+# A port of loopback below those that connections are given: nobody else has it once the server is there.
+free_port() {
+    python3 - <<'END'
+import random, socket
+
+for port in random.sample(range(10000, 32000), 100):
+    with socket.socket() as tried:
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    print(port)
+    break
+END
 }
 
 stop_postgres() {

@@ -34,7 +34,7 @@ install_aws
 start_postgres fsync=off full_page_writes=off synchronous_commit=off
 
 # Everything at once but the benchmarks, so that the scenarios find the binaries and nothing is compiled twice.
-cargo build --workspace --locked --bins --tests --examples
+cargo build --workspace --locked --bins --tests
 
 log=$(mktemp)
 failed=()
