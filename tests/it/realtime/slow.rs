@@ -1,8 +1,9 @@
 //! A reader who stops reading is dropped, with memory flat, and nobody waits for them.
 
-use chatroom_tests::{Shape, socket::Socket};
+use chatroom_tests::{Client, Shape, process::PATIENCE, socket::Socket};
 use futures::future::join_all;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{connect, token};
 use crate::{
@@ -22,6 +23,14 @@ const SLOW: usize = 10;
 const MESSAGES: usize = 200;
 /// How much more memory the gateway may use meanwhile: what waits is shared by all for whom it waits.
 const GROWTH_MAX: u64 = 32 << 20;
+
+/// How many sockets a gateway says that it has.
+async fn open_sockets(admin: &Client) -> usize {
+    let figures = admin.get("/metrics").await.ok().text;
+    let line = figures.lines().find(|line| line.starts_with("ws_sockets{")).expect("sockets are counted");
+    let count = line.rsplit(' ').next().and_then(|count| count.parse().ok());
+    count.expect("a number ends the line")
+}
 
 async fn a_reader_who_stops_reading_is_dropped_and_nobody_waits(shape: Shape) {
     let builder = usual(shape).set("CHATROOM_WRITES_PER_SECOND", "1000").set("CHATROOM_WRITES_BURST", "1000");
@@ -63,6 +72,10 @@ async fn a_reader_who_stops_reading_is_dropped_and_nobody_waits(shape: Shape) {
     let growth = gateway.peak_memory().saturating_sub(before);
     assert!(growth < GROWTH_MAX, "memory has grown by {growth} bytes");
 
+    // They keep no place, though they read nothing.
+    let admin = Client::new(format!("http://{}", gateway.admin_address()));
+    let cut = async { while open_sockets(&admin).await > sockets.len() {} };
+    timeout(PATIENCE, cut).await.expect("who reads nothing is cut off");
     // They have missed most of it, and are told so, or find the connection gone.
     for socket in &mut slow {
         let (code, frames) = socket.closed().await;
