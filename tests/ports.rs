@@ -15,7 +15,7 @@ const PORTS: Range<u16> = 10_000..32_000;
 
 /// An address that nobody listens on, and that is not answered again soon.
 pub(crate) fn free_address() -> SocketAddr {
-    // Tests that run beside each other begin at different ones.
+    // Most likely not where tests begin that run beside these.
     static NEXT: LazyLock<AtomicUsize> = LazyLock::new(|| AtomicUsize::new(rand::random_range(0..PORTS.len())));
     for _ in PORTS {
         let turn = NEXT.fetch_add(1, Ordering::Relaxed) % PORTS.len();

@@ -19,7 +19,7 @@ start_postgres() {
     export CHATROOM_TEST_POSTGRES_URL=postgres://postgres@127.0.0.1:$port/postgres
 }
 
-# A port of loopback below those that connections are given: nobody else has it once the server is there.
+# A port of loopback below those that connections are given: it is still free when the server is there.
 free_port() {
     python3 - <<'END'
 import random, socket
@@ -32,6 +32,8 @@ for port in random.sample(range(10000, 32000), 100):
             continue
     print(port)
     break
+else:
+    raise SystemExit("no port is free")
 END
 }
 

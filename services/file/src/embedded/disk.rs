@@ -1,6 +1,7 @@
 //! s3s-fs with what it lacks. It renames what it writes into place but never waits for the disk; it reads 4 KiB at a
-//! time and, of a range, on to the file's end; it checks a condition and writes in two steps; it leaves the companions of a
-//! removed object behind; and it fails where an object is removed while it looks. Each is mended here, and every other word of S3 is its own.
+//! time and, of a range, on to the file's end; it checks a condition and writes in two steps; it leaves the companions
+//! of a removed object behind; and it fails, or tells half, where an object is removed while it looks. Each is mended
+//! here, and every other word of S3 is its own.
 
 use std::{io, io::SeekFrom, sync::Arc};
 
@@ -59,10 +60,14 @@ impl Disk {
         Ok(StreamingBlob::wrap(ReaderStream::with_capacity(span, READ)))
     }
 
+    /// Whether there is no such object.
+    async fn is_gone(&self, key: &str) -> bool {
+        matches!(tokio::fs::try_exists(self.paths.object(key)).await, Ok(false))
+    }
+
     /// What to say of an object that could not be looked at: where it has been removed meanwhile, that there is none.
     async fn failed(&self, key: &str, error: S3Error) -> S3Error {
-        let removed = async || matches!(tokio::fs::try_exists(self.paths.object(key)).await, Ok(false));
-        if *error.code() == S3ErrorCode::InternalError && removed().await {
+        if *error.code() == S3ErrorCode::InternalError && self.is_gone(key).await {
             return S3ErrorCode::NoSuchKey.into();
         }
         log(&error);
@@ -96,6 +101,8 @@ impl S3 for Disk {
         let key = request.input.key.clone();
         match self.files.head_object(request).await {
             Err(error) => Err(self.failed(&key, error).await),
+            // Its companions go after it: what was read of them may be nothing.
+            Ok(_) if self.is_gone(&key).await => Err(S3ErrorCode::NoSuchKey.into()),
             found => found,
         }
     }

@@ -3,6 +3,8 @@
 //! request at a time: two processes that do so in the same few milliseconds may still store one repeated upload twice, as
 //! two files.
 
+use std::time::Duration;
+
 use aws_sdk_s3::{operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream};
 use chatroom_kit::ids::Id;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -15,16 +17,9 @@ enum Trial {}
 /// One for each digit that a marker's key may end with: most markers of different requests do not wait for each other.
 const TURNS: usize = 16;
 
-/// What came of a write on a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Put {
-    /// It is written.
-    Done,
-    /// The condition does not hold.
-    Refused,
-    /// Another write was under way.
-    Contended,
-}
+/// How often a write is tried that meets another one, and how long it waits for that.
+const ATTEMPTS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is known of the store, and whose turn it is where it keeps no conditions.
 #[derive(Debug, Default)]
@@ -51,16 +46,13 @@ impl Objects {
     async fn try_conditions(&self) -> Result<bool, StoreError> {
         // Nobody else's; among the markers, so that it expires should this process end here.
         let key = format!("requests/trial-{}", Id::<Trial>::new());
-        let mut kept = false;
-        for _ in 0..2 {
+        let put = || {
             let put = self.client.put_object().bucket(&*self.bucket).key(&key).if_none_match("*");
-            // Also the first one may be refused: it is sent again where its answer was lost.
-            kept |= match self.put_on_condition(put.body(ByteStream::from_static(b""))).await? {
-                Put::Done => false,
-                Put::Refused => true,
-                Put::Contended => return Err(StoreError::because("a trial nobody knows of met a conflict")),
-            };
-        }
+            put.body(ByteStream::from_static(b""))
+        };
+        // Also the first one may be refused: it is sent again where its answer was lost.
+        let (first, second) = (self.put_on_condition(put).await?, self.put_on_condition(put).await?);
+        let kept = !first || !second;
         // What is left of it expires.
         let _ = self.while_alive(self.client.delete_object().bucket(&*self.bucket).key(&key).send()).await;
         if !kept {
@@ -69,13 +61,17 @@ impl Objects {
         Ok(kept)
     }
 
-    /// Writes an object on a condition.
-    pub(super) async fn put_on_condition(&self, put: PutObjectFluentBuilder) -> Result<Put, StoreError> {
-        match self.while_alive(put.send()).await? {
-            Ok(_) => Ok(Put::Done),
-            Err(error) if status_of(&error) == Some(412) => Ok(Put::Refused),
-            Err(error) if status_of(&error) == Some(409) => Ok(Put::Contended),
-            Err(error) => Err(error.into()),
+    /// Writes an object on a condition. False where the store says that it does not hold.
+    pub(super) async fn put_on_condition(&self, put: impl Fn() -> PutObjectFluentBuilder) -> Result<bool, StoreError> {
+        for _ in 0..ATTEMPTS {
+            match self.while_alive(put().send()).await? {
+                Ok(_) => return Ok(true),
+                Err(error) if status_of(&error) == Some(412) => return Ok(false),
+                // Another write of it is under way, which may come to nothing.
+                Err(error) if status_of(&error) == Some(409) => tokio::time::sleep(PAUSE).await,
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(StoreError::because("a write met another one again and again"))
     }
 }

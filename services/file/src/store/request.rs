@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chatroom_kit::{fields::RequestId, ids::UserId};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{CREATED, Objects, StoreError, conditions::Put, created, status_of, written};
+use super::{CREATED, Objects, StoreError, created, status_of, written};
 use crate::domain::{FileName, StoredFile};
 
 /// How long a request can be repeated.
@@ -82,19 +82,21 @@ impl Objects {
     /// Writes a request's marker where none is but the stale one. False where another was faster.
     #[tracing::instrument(level = "debug", name = "s3.request.put", skip_all, err(level = "debug"))]
     async fn mark(&self, request: &RequestKey, stale: Option<&str>, file: &StoredFile) -> Result<bool, StoreError> {
-        let put = self
-            .client
-            .put_object()
-            .bucket(&*self.bucket)
-            .key(&request.0)
-            .content_type("text/plain")
-            .metadata(CREATED, written(file.created))
-            .body(ByteStream::from(Bytes::copy_from_slice(file.name.as_str().as_bytes())));
-        let put = match stale {
-            Some(tag) => put.if_match(tag),
-            None => put.if_none_match("*"),
+        let put = || {
+            let put = self
+                .client
+                .put_object()
+                .bucket(&*self.bucket)
+                .key(&request.0)
+                .content_type("text/plain")
+                .metadata(CREATED, written(file.created))
+                .body(ByteStream::from(Bytes::copy_from_slice(file.name.as_str().as_bytes())));
+            match stale {
+                Some(tag) => put.if_match(tag),
+                None => put.if_none_match("*"),
+            }
         };
-        Ok(self.put_on_condition(put).await? == Put::Done)
+        self.put_on_condition(put).await
     }
 }
 
