@@ -169,7 +169,7 @@ impl Outbox {
     /// Has the task woken when the connection is to end; false where it is.
     fn wait_for_peer(&self, context: &Context<'_>) -> bool {
         let mut state = self.state();
-        if !state.cut {
+        if !state.blocked.as_ref().is_some_and(|blocked| blocked.will_wake(context.waker())) {
             state.blocked = Some(context.waker().clone());
         }
         !state.cut

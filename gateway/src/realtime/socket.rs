@@ -76,8 +76,9 @@ impl Socket {
                 self.device.hear(self.app.hub.beats.now());
                 continue;
             }
-            if written.is_pending() && self.device.outbox.is_heavy() {
-                // Nothing is taken from who takes nothing, once much waits for them.
+            let outbox = &self.device.outbox;
+            if written.is_pending() && (outbox.is_heavy() || outbox.closed().is_some()) {
+                // Nothing is taken from who takes nothing, once much waits for them; nor from who is being closed.
                 return Poll::Pending;
             }
             match self.reader.next() {

@@ -63,6 +63,8 @@ impl User {
         if device.outbox.closed().is_some() {
             return;
         }
+        // Those that are closing already need not make room.
+        state.connected.retain(|other| other.outbox.closed().is_none());
         state.connected.push_back(device.clone());
         if state.connected.len() > DEVICES_MAX
             && let Some(oldest) = state.connected.pop_front()

@@ -14,6 +14,7 @@ mod raw;
 mod refusals;
 mod services;
 mod socket;
+mod sockets;
 mod upload;
 mod waiting;
 mod world;
