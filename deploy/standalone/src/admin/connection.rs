@@ -28,14 +28,14 @@ pub(super) type Way = BoxCloneSyncService<http::Request<Body>, http::Response<Bo
 #[derive(Args, Debug)]
 pub(super) struct ConnectionConfig {
     /// Where the user service is; where no service is named, the process that serves --data-dir is asked
-    #[arg(long, env = "CHATROOM_USER_URL", value_name = "URL", global = true)]
-    user_url: Option<Uri>,
+    #[arg(long, env = "CHATROOM_USER_URL", value_name = "URL", value_delimiter = ',', global = true)]
+    user_url: Vec<Uri>,
     /// Where the merchant service is
-    #[arg(long, env = "CHATROOM_MERCHANT_URL", value_name = "URL", global = true)]
-    merchant_url: Option<Uri>,
+    #[arg(long, env = "CHATROOM_MERCHANT_URL", value_name = "URL", value_delimiter = ',', global = true)]
+    merchant_url: Vec<Uri>,
     /// Where the group service is
-    #[arg(long, env = "CHATROOM_GROUP_URL", value_name = "URL", global = true)]
-    group_url: Option<Uri>,
+    #[arg(long, env = "CHATROOM_GROUP_URL", value_name = "URL", value_delimiter = ',', global = true)]
+    group_url: Vec<Uri>,
     /// File with the token that the commands carry; without it the variable CHATROOM_TOKEN is the token
     #[arg(long, env = "CHATROOM_TOKEN_FILE", value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
@@ -58,15 +58,15 @@ impl Connection {
     }
 
     pub(super) async fn users(&self) -> anyhow::Result<Way> {
-        self.way(Served::User, self.config.user_url.as_ref()).await
+        self.way(Served::User, &self.config.user_url).await
     }
 
     pub(super) async fn merchants(&self) -> anyhow::Result<Way> {
-        self.way(Served::Merchant, self.config.merchant_url.as_ref()).await
+        self.way(Served::Merchant, &self.config.merchant_url).await
     }
 
     pub(super) async fn groups(&self) -> anyhow::Result<Way> {
-        self.way(Served::Group, self.config.group_url.as_ref()).await
+        self.way(Served::Group, &self.config.group_url).await
     }
 
     /// A request that carries the token.
@@ -86,13 +86,13 @@ impl Connection {
         Ok(request)
     }
 
-    async fn way(&self, service: Served, url: Option<&Uri>) -> anyhow::Result<Way> {
+    async fn way(&self, service: Served, urls: &[Uri]) -> anyhow::Result<Way> {
         let ConnectionConfig { user_url, merchant_url, group_url, .. } = &self.config;
-        if let Some(url) = url {
-            let link = Link::connect(std::slice::from_ref(url), self.tls.as_ref())?;
+        if !urls.is_empty() {
+            let link = Link::connect(urls, self.tls.as_ref())?;
             return Ok(BoxCloneSyncService::new(link.map_err(Into::into)));
         }
-        if [user_url, merchant_url, group_url].into_iter().any(Option::is_some) {
+        if [user_url, merchant_url, group_url].into_iter().any(|urls| !urls.is_empty()) {
             bail!("it is not said where the {0} service is: set CHATROOM_{0}_URL", service.name().to_uppercase());
         }
         let path = self.data.socket(service);
