@@ -108,7 +108,7 @@ impl Outbox {
             self.bytes.fetch_add(first.len(), Ordering::Relaxed);
             state.pieces.push_front(first);
         }
-        wake(&mut state);
+        wake(&mut state.waker);
     }
 
     /// Lets `last` leave, and then closes.
@@ -123,7 +123,7 @@ impl Outbox {
         }
         self.add(&mut state, close.frame());
         state.closed = Some(close);
-        wake(&mut state);
+        wake(&mut state.waker);
     }
 
     /// Ends the connection at once.
@@ -131,10 +131,8 @@ impl Outbox {
         let mut state = self.state();
         state.cut = true;
         state.closed.get_or_insert(Close::Policy);
-        wake(&mut state);
-        if let Some(blocked) = state.blocked.take() {
-            blocked.wake();
-        }
+        wake(&mut state.waker);
+        wake(&mut state.blocked);
     }
 
     /// Why the socket is being closed; nothing while it is not.
@@ -169,9 +167,7 @@ impl Outbox {
     /// Has the task woken when the connection is to end; false where it is.
     fn wait_for_peer(&self, context: &Context<'_>) -> bool {
         let mut state = self.state();
-        if !state.blocked.as_ref().is_some_and(|blocked| blocked.will_wake(context.waker())) {
-            state.blocked = Some(context.waker().clone());
-        }
+        register(&mut state.blocked, context);
         !state.cut
     }
 
@@ -195,9 +191,7 @@ impl Outbox {
         // Room that a burst has taken is given back: an idle socket costs next to nothing.
         state.pieces.shrink_to(KEPT);
         leaving.pieces.shrink_to(KEPT);
-        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-            state.waker = Some(context.waker().clone());
-        }
+        register(&mut state.waker, context);
         Some(if leaving.closed { Written::Close } else { Written::All })
     }
 
@@ -205,7 +199,7 @@ impl Outbox {
         self.bytes.fetch_add(piece.len(), Ordering::Relaxed);
         state.pieces.push_back(piece);
         if state.pieces.len() == 1 {
-            wake(state);
+            wake(&mut state.waker);
         }
     }
 
@@ -215,7 +209,7 @@ impl Outbox {
         state.held = false;
         self.add(state, close.frame());
         state.closed = Some(close);
-        wake(state);
+        wake(&mut state.waker);
     }
 
     /// Nothing is left half-done under the lock, so a panic elsewhere does not spoil it.
@@ -258,8 +252,15 @@ impl Leaving {
     }
 }
 
-fn wake(state: &mut State) {
-    if let Some(waker) = state.waker.take() {
+/// Has the task woken by [`wake`], once.
+fn register(waker: &mut Option<Waker>, context: &Context<'_>) {
+    if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+        *waker = Some(context.waker().clone());
+    }
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
         waker.wake();
     }
 }

@@ -30,8 +30,12 @@ fn connect_by(token: &str) -> Value {
 }
 
 async fn connected(world: &World, address: &str) -> Socket {
+    connected_by(world, address, &token()).await
+}
+
+async fn connected_by(world: &World, address: &str, token: &str) -> Socket {
     let mut socket = open(world, address).await;
-    socket.send(connect()).await;
+    socket.send(connect_by(token)).await;
     assert_eq!(socket.coming().await["type"], "connected");
     socket
 }
@@ -119,10 +123,7 @@ async fn only_who_is_connected_takes_the_place_of_an_older_socket() {
     let token = token();
     let mut older = Vec::new();
     for _ in 0..10 {
-        let mut socket = open(&world, "203.0.113.7").await;
-        socket.send(connect_by(&token)).await;
-        assert_eq!(socket.coming().await["type"], "connected");
-        older.push(socket);
+        older.push(connected_by(&world, "203.0.113.7", &token).await);
     }
     let (mut next, mut refused) = (open(&world, "203.0.113.7").await, open(&world, "203.0.113.7").await);
     next.send(connect_by(&token)).await;
