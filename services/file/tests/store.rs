@@ -274,13 +274,23 @@ async fn an_upload_that_is_dropped_anywhere_leaves_nothing() {
                 upload.write(content.clone()).await.unwrap();
                 upload.finish().await.unwrap();
             });
+            let mut stored = false;
             for _ in 0..steps {
-                let _ = futures::poll!(&mut storing);
+                stored = futures::poll!(&mut storing).is_ready();
+                if stored {
+                    break;
+                }
                 tokio::task::yield_now().await;
             }
             drop(storing);
             until("the upload's task has ended", async || tasks() == idle).await;
             let contents = fresh.behind.contents().await;
+            if stored {
+                // A fast disk stores it in fewer steps than a slow one, and nothing is left to be dropped.
+                assert_eq!(contents, [name(1).as_str()], "{size} bytes, {steps} steps");
+                fresh.objects.remove(&name(1)).await.unwrap();
+                break;
+            }
             assert!(contents.is_empty(), "{size} bytes, {steps} steps: {contents:?}");
         }
     }
