@@ -20,9 +20,11 @@ cp /etc/ssl/certs/ca-certificates.crt "$binaries/image/"
 for service in "$@"; do
     binary=chatroom-$service stage=service
     [ "$service" != standalone ] || binary=chatroom stage=standalone
-    # One at a time: built together, each would carry the features that another asks of a shared crate.
+    # One at a time: built together, each would carry the features that another asks of a shared crate. Without its own
+    # default features a service goes without SQLite.
     RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" \
-        cargo build --quiet --locked --profile dist --target "$target" --package "chatroom-$service" --bin "$binary"
+        cargo build --quiet --locked --profile dist --target "$target" --no-default-features \
+            --package "chatroom-$service" --bin "$binary"
     cp "target/$target/dist/$binary" "$binaries/image/bin/$service"
     buildah --storage-driver "${STORAGE_DRIVER:-vfs}" bud --quiet --isolation chroot --file deploy/Dockerfile \
         --build-context "binaries=$binaries" --target "$stage" --build-arg "SERVICE=$service" \

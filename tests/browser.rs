@@ -194,7 +194,8 @@ async fn address(profile: &Path) -> Option<String> {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(PATIENCE, written).await.ok()
+    // The first start of all makes its caches.
+    timeout(4 * PATIENCE, written).await.ok()
 }
 
 fn binary() -> PathBuf {

@@ -8,6 +8,9 @@ mkdir -p "$tools"
 
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+# As in their images.
+cargo clippy --no-default-features --package chatroom-user --package chatroom-merchant --package chatroom-group --locked \
+    -- -D warnings
 
 command -v npm >/dev/null || { apt-get update -qq && apt-get install -y -qq npm; }
 [ -x "$tools/node_modules/.bin/buf" ] || npm install --silent --no-fund --no-audit --prefix "$tools" @bufbuild/buf@1.75.0

@@ -31,7 +31,8 @@ install_aws
 
 . tests/postgres.sh
 # The server is thrown away: what it would lose in a power cut does not matter.
-start_postgres fsync=off full_page_writes=off synchronous_commit=off
+# Nor do its statistics: the suites leave hundreds of databases, each of which would be visited again and again.
+start_postgres fsync=off full_page_writes=off synchronous_commit=off autovacuum=off
 
 # Everything at once but the benchmarks, so that the scenarios find the binaries and nothing is compiled twice.
 cargo build --workspace --locked --bins --tests

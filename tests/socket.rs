@@ -1,4 +1,4 @@
-//! One WebSocket of the chat, frame by frame: says what it is told to and shows what comes. Resumes nothing; that is
+//! One WebSocket of the chat, frame by frame: says what it is told to, answers pings, and shows what comes. Resumes nothing; that is
 //! `chat_client`'s.
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
@@ -26,6 +26,7 @@ pub struct Socket {
     /// What has come and was not looked at yet.
     waiting: VecDeque<Value>,
     next_id: i64,
+    answers_pings: bool,
     /// The subprotocol that the server has selected.
     pub protocol: Option<String>,
 }
@@ -80,7 +81,7 @@ impl Socket {
             Ok((stream, answer)) => {
                 let protocol = answer.headers().get("sec-websocket-protocol");
                 let protocol = protocol.and_then(|protocol| protocol.to_str().ok()).map(str::to_owned);
-                Ok(Self { stream, waiting: VecDeque::new(), next_id: 1, protocol })
+                Ok(Self { stream, waiting: VecDeque::new(), next_id: 1, answers_pings: true, protocol })
             }
             Err(tungstenite::Error::Http(answer)) => {
                 let body = answer.body().as_deref().unwrap_or_default();
@@ -165,11 +166,20 @@ impl Socket {
         timeout(patience, self.receive_text()).await.ok()?.ok()
     }
 
+    /// Answers no ping from now on, as one whose network is gone.
+    pub fn play_dead(&mut self) {
+        self.answers_pings = false;
+    }
+
     async fn receive(&mut self) -> Coming {
         match self.receive_text().await {
             Ok(text) => {
-                let frame = serde_json::from_str(&text);
-                Coming::Frame(frame.unwrap_or_else(|error| panic!("no JSON ({error}): {text}")))
+                let frame = serde_json::from_str::<Value>(&text);
+                let frame = frame.unwrap_or_else(|error| panic!("no JSON ({error}): {text}"));
+                if self.answers_pings && frame["type"] == "ping" {
+                    self.send(&json!({"type": "pong"})).await;
+                }
+                Coming::Frame(frame)
             }
             Err(code) => Coming::Closed(code),
         }
@@ -217,11 +227,12 @@ impl Socket {
         }
     }
 
-    /// Everything that comes until an answer to a request that changes nothing: what was sent before it has come.
+    /// Everything but pings, which come when they like, until an answer to a request that changes nothing: what was sent
+    /// before it has come.
     pub async fn settled(&mut self, group: &str) -> Vec<Value> {
         let answer = self.request(json!({"type": "unwatch", "group": group})).await;
         assert_eq!(answer["type"], "ack", "{answer}");
-        self.waiting.drain(..).collect()
+        self.waiting.drain(..).filter(|frame| frame["type"] != "ping").collect()
     }
 
     /// Closes as a client does that leaves, and waits until it is done.

@@ -74,7 +74,7 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
     let written = writers.end().await?;
     let verdict = written.history.check(&written.found);
     // Fewer would show nothing.
-    let least = 20 * kills;
+    let least = options.at_least(20 * kills);
     let count = |outcome| Kind::ALL.map(|kind| format!("{kind:?} {}", written.history.count(kind, outcome)));
     let acknowledged: usize = Kind::ALL.map(|kind| written.history.count(kind, Outcome::Acknowledged)).iter().sum();
     let details = [count(Outcome::Acknowledged).join(", "), format!("unknown: {}", count(Outcome::Unknown).join(", "))];

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-/// How many times what is promised the short form waits.
+/// How many times what is promised the short form waits, and by how much less it is content to see done.
 const PATIENCE: u32 = 5;
+
+/// How many requests a second the short form makes at most of one load.
+const SHORT_RATE: u32 = 20;
 
 /// Starts chatroom as it is distributed, breaks what it stands on, and says which promises it keeps
 #[derive(Debug, Parser)]
@@ -66,6 +69,16 @@ impl Options {
     /// machines that are busy with other things, and is there for what is lost, wrong or never comes.
     pub(crate) fn within(&self, promised: Duration) -> Duration {
         if self.short { promised * PATIENCE } else { promised }
+    }
+
+    /// How much has to be done at the least for a figure to show anything: less in the short form.
+    pub(crate) fn at_least(&self, count: usize) -> usize {
+        if self.short { count / PATIENCE as usize } else { count }
+    }
+
+    /// Requests a second: few enough in the short form that machines which are busy serve them all.
+    pub(crate) fn per_second(&self, rate: u32) -> u32 {
+        if self.short { rate.min(SHORT_RATE) } else { rate }
     }
 
     /// The trials to make, in an order in which those on the same rig follow each other.

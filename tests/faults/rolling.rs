@@ -16,9 +16,8 @@ use crate::{
     scene::{Route, Scene},
 };
 
-/// How many requests there are each second, and in the short form.
+/// How many requests there are each second.
 const RATE: u32 = 200;
-const SHORT_RATE: u32 = 40;
 /// How many pages and groups they are spread over.
 const SCENES: usize = 8;
 /// How soon a process has to be gone.
@@ -34,7 +33,7 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
     for _ in 1..SCENES {
         scenes.push(Scene::make(&rig.cluster.url()).await);
     }
-    let rate = if options.short { SHORT_RATE } else { RATE };
+    let rate = options.per_second(RATE);
     let load = Load::start(&scenes, rig.gateways(), rate);
     let stopped: Vec<_> = if options.short { SHORT.to_vec() } else { replicas().collect() };
     let mut slowest = Duration::ZERO;

@@ -56,7 +56,8 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
         scenes.push(Scene::make(&rig.cluster.url()).await);
     }
     let (keys, new) = (rig.cluster.keys(), rig.cluster.keys().join("new"));
-    let by_the_old_key = Load::start(&scenes, rig.gateways(), RATE);
+    let rate = options.per_second(RATE);
+    let by_the_old_key = Load::start(&scenes, rig.gateways(), rate);
     let comers = Comers::start(&scene, &rig.gateways());
     sleep(BETWEEN).await;
     let published = taken_in(rig, || publish(&new, &keys.join("jwks.json"))).await?;
@@ -72,7 +73,7 @@ pub(crate) async fn run(rig: &mut Rig, options: &Options) -> anyhow::Result<Vec<
         let member = &scene.member;
         scene.member = sign_in(&member.client, &member.name, &member.password).await;
     }
-    let by_the_new_key = Load::start(&scenes, rig.gateways(), RATE);
+    let by_the_new_key = Load::start(&scenes, rig.gateways(), rate);
     sleep(BETWEEN).await;
     let mut tallies = vec![by_the_old_key.end().await?];
     let removed = taken_in(rig, || Ok(fs::rename(new.join("jwks.json"), keys.join("jwks.json"))?)).await?;

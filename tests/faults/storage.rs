@@ -111,9 +111,14 @@ async fn suffer(rig: &mut Rig, scene: &Scene, fault: Fault, options: &Options) -
     let moments = [away, back, well];
     for (route, asked) in readers.end().await? {
         seen.judge(&route.to_string(), &asked, route == Route::Download && fault.stops_reading(), moments);
+        seen.time(&asked, moments);
     }
     for upload in std::mem::take(&mut seen.uploads) {
         seen.judge("an upload", &upload.asked, true, moments);
+        // How long those take that are stored is a matter of the machine, which is busy in the short form.
+        if !options.short || !upload.asked.served() {
+            seen.time(&upload.asked, moments);
+        }
         seen.refused += usize::from(upload.asked.refused_for_now());
         seen.uploads.push(upload);
     }
@@ -121,13 +126,17 @@ async fn suffer(rig: &mut Rig, scene: &Scene, fault: Fault, options: &Options) -
 }
 
 impl Seen {
-    /// Takes in one answer, which may be a refusal where it `needs` the store, given when the fault began, when it was
-    /// over, and when all was served again.
-    fn judge(&mut self, what: &str, asked: &Asked, needs: bool, [away, back, well]: [Instant; 3]) {
-        let ended = asked.begun + asked.took;
-        if asked.begun < back && ended > away {
+    /// Takes in how long one answer took.
+    fn time(&mut self, asked: &Asked, [away, back, _]: [Instant; 3]) {
+        if asked.begun < back && asked.begun + asked.took > away {
             self.slowest = self.slowest.max(asked.took);
         }
+    }
+
+    /// Takes in one answer, which may be a refusal where it `needs` the store, given when the fault began, when it was
+    /// over, and when all was served again.
+    fn judge(&mut self, what: &str, asked: &Asked, needs: bool, [away, _, well]: [Instant; 3]) {
+        let ended = asked.begun + asked.took;
         let undisturbed = ended < away || asked.begun > well || !needs;
         if !asked.served() && (undisturbed || !asked.refused_for_now()) {
             let after = asked.begun.saturating_duration_since(away).as_millis();

@@ -215,7 +215,7 @@ async fn an_issued_code_opens_one_page(shape: Shape) {
 async fn an_expired_code_opens_nothing(shape: Shape) {
     let world = World::own(usual(shape).set("CHATROOM_ACTIVATION", "issued")).await;
     let (administrator, user) = (world.administrator().await, world.user().await);
-    let end = now() + TimeDelta::milliseconds(1_500);
+    let end = now() + TimeDelta::seconds(4);
     let body = json!({"count": 100, "expiresAt": end.to_rfc3339_opts(SecondsFormat::Millis, true)});
     let codes = administrator.client.post("/h5/merchant/activationCode", &body).await.ok().data();
     open_page(&user.client, &user.id, &codes[0]).await.ok();

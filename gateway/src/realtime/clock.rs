@@ -10,13 +10,14 @@ use std::{
 };
 
 use chatroom_kit::ids::UserId;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::{device::Device, frame::Close, hub::Hub, reply};
 
 /// Seconds since the gateway began to serve.
 pub(super) type Second = u32;
 
+const SECOND: Duration = Duration::from_secs(1);
 /// How often a socket is pinged.
 pub(super) const PING_EVERY: Second = 25;
 /// How long a peer may say nothing: it has been pinged twice by then. With [`CLOSING`] less than a minute.
@@ -43,14 +44,32 @@ impl Beats {
     }
 }
 
+/// The seconds since it began, each in its turn: one that comes late is followed at once by those after it. One that
+/// were left out would take their turn from all whose it is.
+struct Seconds {
+    ticks: Interval,
+    begun: Instant,
+}
+
+impl Seconds {
+    fn begin() -> Self {
+        let begun = Instant::now();
+        let mut ticks = interval_at(begun + SECOND, SECOND);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        Self { ticks, begun }
+    }
+
+    async fn next(&mut self) -> Second {
+        let now = self.ticks.tick().await;
+        Second::try_from(now.duration_since(self.begun).as_secs()).unwrap_or(Second::MAX)
+    }
+}
+
 /// Makes a round every second until nobody is left to end.
 pub(super) async fn run(hub: Arc<Hub>) {
-    let mut ticks = interval(Duration::from_secs(1));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let begun = ticks.tick().await;
+    let mut seconds = Seconds::begin();
     loop {
-        let now = ticks.tick().await;
-        let second = Second::try_from(now.duration_since(begun).as_secs()).unwrap_or(Second::MAX);
+        let second = seconds.next().await;
         hub.beats.0.store(second, Ordering::Relaxed);
         for device in hub.devices() {
             hub.look_after(&device, second);
@@ -91,5 +110,21 @@ impl Hub {
         let rooms = self.user(&user).map(|user| user.rooms()).unwrap_or_default();
         let moved = rooms.iter().filter(|room| room.moved() > 0 && now.saturating_sub(room.moved()) <= MOVED);
         moved.take(HEADS_MAX).map(|room| (room.group.to_string(), room.position())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_second_is_left_out() {
+        let mut seconds = Seconds::begin();
+        for second in 1..100 {
+            advance(SECOND + SECOND / 50).await;
+            assert_eq!(seconds.next().await, second);
+        }
     }
 }

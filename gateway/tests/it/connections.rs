@@ -121,7 +121,9 @@ const DOWNLOAD: &str = "GET /upload/20230821/7e23cd7207e15d29589565701.mp4 HTTP/
 #[tokio::test]
 async fn a_reader_that_takes_nothing_is_cut_off() {
     // The one place there is becomes free once the reader has been given up.
-    let world = World::with(endless(), &["--max-connections", "1"], Patience { stall: SHORT, ..patience() }).await;
+    // It is to be refused to others before: that may take a moment.
+    let stall = Duration::from_secs(2);
+    let world = World::with(endless(), &["--max-connections", "1"], Patience { stall, ..patience() }).await;
     let mut slow = Connection::narrow(world.address).await;
     slow.send(DOWNLOAD).await;
     slow.read_until("\r\n\r\n").await;
@@ -164,12 +166,14 @@ async fn only_so_many_downloads_are_under_way() {
 
 #[tokio::test]
 async fn a_reader_that_takes_its_time_is_not_cut_off() {
-    let world = World::with(endless(), &[], Patience { stall: SHORT, ..patience() }).await;
+    // So long that no pause of a busy machine's is taken for the reader's.
+    let stall = Duration::from_secs(3);
+    let world = World::with(endless(), &[], Patience { stall, ..patience() }).await;
     let mut reader = Connection::narrow(world.address).await;
     reader.send(DOWNLOAD).await;
     let begun = Instant::now();
     let mut read = 0;
-    while begun.elapsed() < SHORT * 6 {
+    while begun.elapsed() < Duration::from_secs(7) {
         let bytes = reader.read_some().await.len();
         assert!(bytes > 0, "cut off after {read} bytes");
         read += bytes;
@@ -294,7 +298,7 @@ async fn an_upload_under_way_is_not_held_to_the_budget_of_others() {
         },
     );
     let link = Link::Local(chatroom_kit::rpc::surround(services.routes(), None));
-    let world = World::on(link, &[], Patience { stall: SHORT, budget: SHORT, ..patience() }).await;
+    let world = World::on(link, &[], Patience { budget: SHORT, ..patience() }).await;
     let part = "--b\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\n";
     let chunk = "x".repeat(20 << 10);
     let mut connection = Connection::open(world.address).await;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chatroom_kit::clock::Clock;
+use chatroom_kit::{clock::Clock, testing::unserved};
 use chatroom_proto::file::v1::{ByteRange, UploadFileHeader, byte_range::Start, upload_file_request::Part};
 use chrono::DateTime;
 use futures::{StreamExt as _, future, stream};
@@ -325,11 +325,12 @@ async fn a_slow_store_holds_up_nobody_else() {
     let objects = setup::connect(&endpoint, "files", "access", "secret").await;
     let (service, _server) = Service::far(&objects).await;
     let sent: Vec<_> = (0..4).map(|_| Arc::new(AtomicUsize::new(0))).collect();
+    let chunk = archive(CHUNK);
     for sent in &sent {
-        let (client, sent) = (service.user(), sent.clone());
+        let (client, sent, chunk) = (service.user(), sent.clone(), chunk.clone());
         let more = stream::repeat_with(move || {
             sent.fetch_add(CHUNK, Ordering::Relaxed);
-            Part::Chunk(archive(CHUNK))
+            Part::Chunk(chunk.clone())
         });
         tokio::spawn(async move { client.send(parts("", &Bytes::new()), more).await });
     }
@@ -464,7 +465,7 @@ async fn what_is_no_stored_file_is_not_found() {
 
 #[tokio::test]
 async fn a_store_that_is_away_is_unavailable_and_costs_no_volume() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (address, _unserved) = unserved();
     let objects = setup::connect(&format!("http://{address}"), "files", "access", "secret").await;
     let client = Service::local(&objects, &["--upload-daily-bytes=100"]).user();
     let name = "20230821/7e23cd7207e15d29589565701.png";

@@ -1,43 +1,37 @@
 //! One database handle over two engines, and the macros that let a statement be written once for both. Owns
 //! connections, transactions and migrations; every statement belongs to the service that needs it.
 //!
+//! Without the feature `sqlite` there is PostgreSQL alone, which is all that images of a single service have.
+//!
 //! `sqlx::Any` would do without macros, but knows neither SQLite booleans nor PostgreSQL timestamps.
 
+mod postgres;
 mod pulse;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
-use std::{io, str::FromStr as _, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use sqlx::{
-    Connection as _, PgPool, Postgres, Sqlite, SqlitePool,
-    migrate::Migrator,
-    pool::PoolOptions,
-    postgres::{PgConnectOptions, PgPoolOptions},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
-use tokio::time::timeout;
+use anyhow::bail;
+use sqlx::{PgPool, Postgres, migrate::Migrator};
+#[cfg(feature = "sqlite")]
+use sqlx::{Sqlite, SqlitePool};
 use tokio_util::sync::CancellationToken;
 
 pub use pulse::Pulse;
 
 use crate::error::database_is_away;
 
-/// A connection that lay idle this long is tried before it is used; testing each would cost 5 to 9 µs a query.
-const TEST_AFTER_IDLE: Duration = Duration::from_secs(1);
-/// How long a connection may take to show that it is alive. A server that is gone without a word would otherwise keep the
-/// connection's place in the pool until the kernel gives up, a quarter of an hour later.
-const ALIVE_WITHIN: Duration = Duration::from_millis(250);
 /// How long to wait before a database that is away is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// How long a request waits for a connection before it is told that the database is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(1500);
-/// How many readers an SQLite file has.
-const SQLITE_READERS: u32 = 4;
 
 /// A service's database.
 #[derive(Clone, Debug)]
 pub enum Db {
     /// One file: any number of readers beside one writer, since SQLite lets only one write at a time.
+    #[cfg(feature = "sqlite")]
     Sqlite {
         /// Connections that may only read.
         read: SqlitePool,
@@ -75,6 +69,7 @@ macro_rules! migrations {
 /// where `pool` can be given to sqlx as an executor, or `on!(transaction, within connection => …)` for a
 /// [`Transaction`](crate::db::Transaction), where it is `&mut *connection`. A macro because the two arms have
 /// different types.
+#[cfg(feature = "sqlite")]
 #[macro_export]
 macro_rules! on {
     ($db:expr, read $pool:ident => $body:expr) => {
@@ -103,6 +98,21 @@ macro_rules! on {
     };
 }
 
+/// Runs one statement on PostgreSQL, which alone is built in: see the macro of that name with the feature `sqlite`.
+#[cfg(not(feature = "sqlite"))]
+#[macro_export]
+macro_rules! on {
+    ($db:expr, within $connection:ident => $body:expr) => {{
+        let $crate::db::Transaction::Postgres(transaction) = $db;
+        let $connection = &mut **transaction;
+        $body
+    }};
+    ($db:expr, $access:ident $pool:ident => $body:expr) => {{
+        let $crate::db::Db::Postgres($pool) = $db;
+        $body
+    }};
+}
+
 /// Runs a block in a transaction and answers its value: committed where the block ends in `Ok`, rolled back where it
 /// ends in `Err` or is dropped. In the block, `$tx` is a connection: give sqlx `&mut *$tx`. `return` and `?` leave
 /// the block only. The error type must take `sqlx::Error` by `From`.
@@ -111,28 +121,14 @@ macro_rules! on {
 /// `SQLITE_BUSY` whatever the busy timeout says.
 #[macro_export]
 macro_rules! tx {
-    ($db:expr, $tx:ident => $body:block) => {
-        match $db {
-            $crate::db::Db::Sqlite { write, .. } => {
-                let mut transaction = write.begin_with("begin immediate").await?;
-                let $tx = &mut *transaction;
-                let outcome = async { $body }.await;
-                if outcome.is_ok() {
-                    transaction.commit().await?;
-                }
-                outcome
-            }
-            $crate::db::Db::Postgres(pool) => {
-                let mut transaction = pool.begin().await?;
-                let $tx = &mut *transaction;
-                let outcome = async { $body }.await;
-                if outcome.is_ok() {
-                    transaction.commit().await?;
-                }
-                outcome
-            }
+    ($db:expr, $tx:ident => $body:block) => {{
+        let mut transaction = $crate::db::Db::begin($db).await?;
+        let outcome = $crate::on!(&mut transaction, within $tx => async { $body }.await);
+        if outcome.is_ok() {
+            transaction.commit().await?;
         }
-    };
+        outcome
+    }};
 }
 
 /// A transaction under way, for work that takes several functions; [`tx!`](crate::tx) is shorter for work that fits
@@ -140,6 +136,7 @@ macro_rules! tx {
 #[derive(Debug)]
 pub enum Transaction {
     /// On the one connection that writes.
+    #[cfg(feature = "sqlite")]
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     /// On any connection.
     Postgres(sqlx::Transaction<'static, Postgres>),
@@ -147,8 +144,10 @@ pub enum Transaction {
 
 impl Transaction {
     /// The statement that this engine understands, where one cannot be written for both.
+    #[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "there is one engine"))]
     pub fn sql(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => sqlite,
             Self::Postgres(_) => postgres,
         }
@@ -157,6 +156,7 @@ impl Transaction {
     /// Makes it last.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(transaction) => transaction.commit().await,
             Self::Postgres(transaction) => transaction.commit().await,
         }
@@ -169,8 +169,11 @@ impl Db {
     pub async fn open(url: &str, connections: u32, migrations: &Migrations) -> anyhow::Result<Self> {
         let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
         match scheme {
-            "sqlite" => open_sqlite(url, migrations).await,
-            "postgres" | "postgresql" => open_postgres(url, connections, migrations).await,
+            #[cfg(feature = "sqlite")]
+            "sqlite" => sqlite::open(url, migrations).await,
+            #[cfg(not(feature = "sqlite"))]
+            "sqlite" => bail!("this binary was built without SQLite: CHATROOM_DATABASE_URL begins with postgres://"),
+            "postgres" | "postgresql" => postgres::open(url, connections, migrations).await,
             _ => bail!("a database address begins with postgres:// or sqlite://, not {scheme:?}"),
         }
     }
@@ -178,14 +181,17 @@ impl Db {
     /// Begins a transaction; on SQLite with `begin immediate`, as [`tx!`](crate::tx) does.
     pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         Ok(match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { write, .. } => Transaction::Sqlite(write.begin_with("begin immediate").await?),
             Self::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
         })
     }
 
     /// The statement that this engine understands, where one cannot be written for both.
+    #[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "there is one engine"))]
     pub fn sql(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { .. } => sqlite,
             Self::Postgres(_) => postgres,
         }
@@ -195,29 +201,20 @@ impl Db {
     /// log is moved into the file and cut, and the samples that the planner keeps of indexed values are dropped. A reader
     /// that is busy for long keeps the log from being cut this time. On PostgreSQL that is vacuum's, and nothing is done.
     /// A failure is logged only: what was committed before stays so.
+    #[cfg_attr(not(feature = "sqlite"), expect(clippy::unused_async, reason = "there is nothing to be wiped"))]
     pub async fn wipe(&self) {
-        if let Err(error) = self.try_wipe().await {
+        #[cfg(feature = "sqlite")]
+        if let Self::Sqlite { write, .. } = self
+            && let Err(error) = sqlite::wipe(write).await
+        {
             tracing::warn!(%error, "what was deleted is not wiped out yet");
         }
-    }
-
-    async fn try_wipe(&self) -> Result<(), sqlx::Error> {
-        let Self::Sqlite { write, .. } = self else {
-            return Ok(());
-        };
-        let sampled: bool =
-            sqlx::query_scalar("select exists (select 1 from sqlite_master where name = 'sqlite_stat4')")
-                .fetch_one(write)
-                .await?;
-        if sampled {
-            sqlx::query("delete from sqlite_stat4").execute(write).await?;
-        }
-        sqlx::query("pragma wal_checkpoint(truncate)").execute(write).await.map(drop)
     }
 
     /// Whether the server still answers, which is asked from now on; nothing where there is none.
     pub fn pulse(&self) -> Option<Pulse> {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { .. } => None,
             Self::Postgres(pool) => Some(Pulse::follow(pool.connect_options())),
         }
@@ -226,6 +223,7 @@ impl Db {
     /// Closes every connection once its work is done.
     pub async fn close(&self) {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite { read, write } => {
                 read.close().await;
                 write.close().await;
@@ -233,71 +231,6 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
-}
-
-async fn open_sqlite(url: &str, migrations: &Migrations) -> anyhow::Result<Db> {
-    let options = SqliteConnectOptions::from_str(url)
-        .context("the database address is malformed")?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-        // What is deleted is overwritten, and not only forgotten: see `Db::wipe`.
-        .pragma("secure_delete", "on")
-        .optimize_on_close(true, None);
-    let forever = |options: SqlitePoolOptions| options.idle_timeout(None).max_lifetime(None);
-    let write = forever(PoolOptions::new())
-        .max_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        .connect_with(options.clone())
-        .await
-        .with_context(|| format!("the database {url} cannot be opened"))?;
-    migrations.sqlite.run(&write).await.with_context(|| format!("the database {url} cannot be migrated"))?;
-    let read = forever(PoolOptions::new())
-        .max_connections(SQLITE_READERS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        .connect_lazy_with(options.pragma("query_only", "on"));
-    Ok(Db::Sqlite { read, write })
-}
-
-async fn open_postgres(url: &str, connections: u32, migrations: &Migrations) -> anyhow::Result<Db> {
-    // The address may carry a password: it is not repeated in any error.
-    let options = PgConnectOptions::from_str(url).context("the database address is malformed")?;
-    let place = format!("{}:{}", options.get_host(), options.get_port());
-    let pool = PgPoolOptions::new()
-        // One is the pulse's.
-        .max_connections(connections.saturating_sub(1).max(1))
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for >= TEST_AFTER_IDLE {
-                    alive(connection.ping()).await?;
-                }
-                Ok(true)
-            })
-        })
-        // Costs nothing unless a caller went away in the middle: then the rest of the answer is waited for here, where
-        // sqlx would wait for ever.
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                alive(connection.flush()).await?;
-                Ok(true)
-            })
-        })
-        .connect_with(options)
-        .await
-        .with_context(|| format!("the database at {place} cannot be opened"))?;
-    migrations.postgres.run(&pool).await.with_context(|| format!("the database at {place} cannot be migrated"))?;
-    Ok(Db::Postgres(pool))
-}
-
-async fn alive(answer: impl Future<Output = Result<(), sqlx::Error>>) -> Result<(), sqlx::Error> {
-    let silent = || io::Error::new(io::ErrorKind::TimedOut, "the connection is silent");
-    timeout(ALIVE_WITHIN, answer).await.unwrap_or_else(|_| Err(silent().into()))
 }
 
 /// Opens a database by `open`, again and again until `stop` while its server is away: a process that ended instead

@@ -1,15 +1,21 @@
 //! Fresh databases for the store contract suites: each engine's own, empty, one per test; and tokens for the RPC
-//! suites, and what they log. Compiled for tests only.
+//! suites, what they log, and addresses that nobody serves. Compiled for tests only.
 
 mod log;
 mod tokens;
 
-use std::env;
+use std::{
+    env,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
+use tokio::{net::TcpSocket, time::timeout};
+use tokio_util::sync::CancellationToken;
 
-use crate::ids::UserId;
+use crate::{db::when_there, ids::UserId};
 
 pub use log::Log;
 pub use tokens::Tokens;
@@ -47,6 +53,26 @@ pub async fn postgres() -> FreshDatabase {
         .await
         .expect("a database can be made");
     FreshDatabase { url: format!("{prefix}/{name}"), _folder: None }
+}
+
+/// What `open` opens on a database that other suites may keep busy for longer than a request waits.
+///
+/// # Panics
+/// Where it cannot be opened, or the database is busy for a minute.
+pub async fn opened<T>(open: impl AsyncFn() -> anyhow::Result<T>) -> T {
+    let opened = timeout(Duration::from_mins(1), when_there(open, &CancellationToken::new())).await;
+    opened.expect("the database is not busy for long").expect("the store opens")
+}
+
+/// An address that refuses connections for as long as its socket, which is bound and not listened on, is kept. A port
+/// that was free again could be given to another test meanwhile.
+///
+/// # Panics
+/// Where no port is free.
+pub fn unserved() -> (SocketAddr, TcpSocket) {
+    let socket = TcpSocket::new_v4().expect("a socket can be made");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port is free");
+    (socket.local_addr().expect("the socket is bound"), socket)
 }
 
 /// Runs each named test on each engine: `async fn test(fresh: T)`, where `open(FreshDatabase) -> T` stands in the

@@ -18,6 +18,7 @@ use chatroom_kit::{
     lifecycle,
     link::{CallContext, Link, repeatable},
     rpc,
+    testing::unserved,
 };
 use chatroom_proto::user::v1::{
     BatchGetUsersRequest, BatchGetUsersResponse, CheckPictureRequest, CheckPictureResponse, GetUserRequest,
@@ -162,14 +163,14 @@ async fn near_and_far_answer_alike() {
     }
 }
 
-// `Endpoint::timeout` does not cover connecting (tonic #1635).
+// `Endpoint::timeout` does not cover connecting (tonic #1635): the operating system gives up after two minutes.
 #[tokio::test]
-async fn an_address_that_swallows_packets_costs_less_than_two_seconds() {
+async fn an_address_that_swallows_packets_costs_seconds_and_not_minutes() {
     let (address, _kept) = black_hole().await;
     let client = client(&[format!("http://{address}")]);
     let begun = Instant::now();
     let status = ask(&client).await.unwrap_err();
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     assert_eq!(reason(&status), UPSTREAM_UNAVAILABLE);
 }
 
@@ -187,15 +188,22 @@ async fn a_silent_replica_keeps_nobody_waiting_for_long() {
     let alone = client(std::slice::from_ref(&silent));
     let begun = Instant::now();
     let status = ask(&alone).await.unwrap_err();
-    // About 3.3 s on a machine that is not busy.
-    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    // About 3.3 s on a machine that is not busy; keepalive alone would take 40.
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert_eq!(reason(&status), UPSTREAM_UNAVAILABLE);
-    // What may be repeated is repeated elsewhere.
+    // What may be repeated is repeated elsewhere, but not after 3.5 s, and a busy machine may notice the silence
+    // later than that; from then on the silent one is passed over. Whose turn is first, their ports say.
     let live = Replica::start(Stub::default(), "127.0.0.1:0").await;
     let both = client(&[silent, live.url()]);
+    let mut too_late = 0;
     for _ in 0..4 {
-        ask(&both).await.expect("the live replica answers");
+        let begun = Instant::now();
+        if let Err(status) = ask(&both).await {
+            assert!(begun.elapsed() > Duration::from_millis(3500), "{status} after {:?}", begun.elapsed());
+            too_late += 1;
+        }
     }
+    assert!(too_late <= 1, "the live replica answers");
 }
 
 // A network may forget a connection while it swallows packets: TCP and keepalive alone take 40 s to notice.
@@ -271,8 +279,10 @@ async fn know_nothing(listener: TcpListener, connected: Arc<AtomicU32>, asked: w
             let mut connection = h2::server::handshake(stream).await.unwrap();
             while let Some(Ok((_, mut respond))) = connection.accept().await {
                 let unknown = Status::unimplemented("no such call").into_http::<()>();
-                respond.send_response(unknown, true).unwrap();
-                asked.send_modify(|times| *times += 1);
+                // Whoever asked may have given up, and has heard nothing then.
+                if respond.send_response(unknown, true).is_ok() {
+                    asked.send_modify(|times| *times += 1);
+                }
             }
         });
     }
@@ -299,7 +309,7 @@ async fn a_late_answer_is_deadline_exceeded_near_and_far() {
         let context = CallContext::new(Some(Duration::from_millis(300)), None);
         let status = context.scope(ask(&client)).await.unwrap_err();
         assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, DEADLINE_EXCEEDED));
-        assert!(begun.elapsed() < Duration::from_secs(2));
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     }
 }
 
@@ -307,7 +317,7 @@ async fn a_late_answer_is_deadline_exceeded_near_and_far() {
 #[tokio::test]
 async fn no_call_fails_while_one_of_two_replicas_is_dead() {
     let live = Replica::start(Stub::default(), "127.0.0.1:0").await;
-    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (dead, _unserved) = unserved();
     let client = client(&[live.url(), format!("http://{dead}")]);
     for _ in 0..500 {
         ask(&client).await.expect("the live replica answers");

@@ -1,12 +1,12 @@
 //! What the merchant service's store promises, on both engines.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chatroom_kit::{
     fields::{DisplayName, Icon, RequestId},
     ids::{MerchantId, UserId},
     on_both_engines,
-    testing::FreshDatabase,
+    testing::{FreshDatabase, opened},
 };
 use chatroom_merchant::{
     Error, Store,
@@ -45,7 +45,7 @@ struct Fresh {
 }
 
 async fn open(database: FreshDatabase) -> Fresh {
-    let store = Store::open(&database.url, 8).await.expect("the store opens");
+    let store = opened(async || Store::open(&database.url, 8).await).await;
     Fresh { store, database }
 }
 

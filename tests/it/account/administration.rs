@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
+    account::session::signed_out,
     suite::{Scenario, scenarios},
     world::{World, sign_in},
 };
@@ -24,7 +25,7 @@ async fn a_disabled_account_is_stopped_until_it_is_enabled(world: World) {
     let disabled = administrator.post("/h5/admin/user/disable", &body).await.ok().data();
     assert_eq!((&disabled["_id"], &disabled["__v"]), (&json!(user.id), &json!(1)));
     assert!(disabled["disabledAt"].is_string(), "{disabled}");
-    assert_eq!(user.client.get("/h5/merchant").await.status, StatusCode::UNAUTHORIZED);
+    signed_out(&user.client).await;
     let login = world.client().login(&user.name, &user.password).await;
     assert_eq!((login.status, &*login.reason()), (StatusCode::FORBIDDEN, "ACCOUNT_DISABLED"));
     let guess = world.client().login(&user.name, "not the password").await;
@@ -40,7 +41,7 @@ async fn a_disabled_account_is_stopped_until_it_is_enabled(world: World) {
 async fn an_administrator_ends_all_sessions_of_somebody(world: World) {
     let (administrator, user) = (world.administrator().await, world.user().await);
     administrator.client.post("/h5/admin/user/logout", &json!({"user": user.id})).await.ok();
-    assert_eq!(user.client.get("/h5/merchant").await.status, StatusCode::UNAUTHORIZED);
+    signed_out(&user.client).await;
     sign_in(&world.client(), &user.name, &user.password).await;
     let own = administrator.client.post("/h5/admin/user/disable", &json!({"user": administrator.id})).await;
     assert_eq!((own.status, &*own.reason()), (StatusCode::CONFLICT, "OWN_ACCOUNT"));

@@ -6,7 +6,7 @@ mod deletion;
 mod erasure;
 mod export;
 mod profile;
-mod session;
+pub(crate) mod session;
 
 use crate::suite::Scenario;
 

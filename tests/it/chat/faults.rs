@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chatroom_tests::Part;
+use chatroom_tests::{Part, process::PATIENCE};
 use serde_json::json;
 
 use super::room::{Room, assert_refused, words};
@@ -20,7 +20,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 }
 
 /// How long a client may wait for an answer while something is gone.
-const SOON: Duration = Duration::from_secs(2);
+const SOON: Duration = Duration::from_secs(4);
 
 async fn names_are_not_waited_for() {
     let mut world = World::own(usual(chatroom_tests::Shape::Distributed)).await;
@@ -41,7 +41,7 @@ async fn names_are_not_waited_for() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), named).await.expect("the name comes back with the service");
+    tokio::time::timeout(PATIENCE, named).await.expect("the name comes back with the service");
 }
 
 async fn a_group_is_joined_only_where_the_page_can_be_asked() {
@@ -71,6 +71,6 @@ async fn without_the_group_service_the_chat_says_so() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), sent).await.expect("the chat comes back with the service");
+    tokio::time::timeout(PATIENCE, sent).await.expect("the chat comes back with the service");
     assert_eq!(room.events(&room.owner, 0).await.len(), 1, "however often it was sent");
 }

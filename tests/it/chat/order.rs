@@ -93,7 +93,7 @@ async fn a_muted_member_is_silent_until_then(world: World) {
 async fn a_mute_ends_by_itself(world: World) {
     let room = Room::new(&world).await;
     let member = room.member(&world).await;
-    let end = now() + TimeDelta::milliseconds(1_500);
+    let end = now() + TimeDelta::seconds(4);
     let body = json!({"user": member.id, "until": end.to_rfc3339_opts(SecondsFormat::Millis, true)});
     room.act(&room.owner, "mute", &body).await.ok();
     let mut pause = tokio::time::interval(std::time::Duration::from_millis(100));

@@ -44,7 +44,7 @@ async fn told_to_stop_it_sends_its_clients_away_and_is_gone_in_time(shape: Shape
         waits.insert(bye["retryMs"].as_u64().expect("how long to wait"));
     }
     assert!(waits.len() > 1, "they do not all come back at once: {waits:?}");
-    let ended = process.wait(Duration::from_secs(10));
+    let ended = process.wait(Duration::from_secs(15));
     assert!(ended.is_some_and(|status| status.code() == Some(0)), "{ended:?}");
 
     world.cluster_mut().restart(front);

@@ -76,10 +76,14 @@ async fn a_thousand_overlapping_ranges_cost_no_more_than_one(world: World) {
             (status, response.bytes().await.unwrap(), begun.elapsed())
         }
     };
-    let (_, _, first) = get(ranges(1)).await;
-    let (status, body, many) = get(ranges(1_000)).await;
-    assert_eq!(status, StatusCode::OK, "several ranges are answered with the whole");
-    assert!(body == bytes);
+    let (mut first, mut many) = (Duration::MAX, Duration::MAX);
+    for _ in 0..5 {
+        first = first.min(get(ranges(1)).await.2);
+        let (status, body, took) = get(ranges(1_000)).await;
+        assert_eq!(status, StatusCode::OK, "several ranges are answered with the whole");
+        assert!(body == bytes);
+        many = many.min(took);
+    }
     assert!(many < first * 10 + Duration::from_millis(200), "a thousand ranges took {many:?}, one {first:?}");
 }
 

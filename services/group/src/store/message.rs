@@ -125,6 +125,7 @@ impl Locked {
                 .map(drop)
         })?;
         match &mut self.transaction {
+            #[cfg(feature = "sqlite")]
             Transaction::Sqlite(connection) => {
                 let connection = &mut **connection;
                 sqlx::query("delete from message_terms where rowid = (select position from message where id = $1)")

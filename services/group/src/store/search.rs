@@ -68,6 +68,7 @@ impl Store {
     /// The newest messages before a place that have every bigram of a query.
     async fn candidates(&self, group: GroupId, query: &Query, before: i64) -> Result<Vec<Message>, sqlx::Error> {
         let rows: Vec<MessageRow> = match &self.db {
+            #[cfg(feature = "sqlite")]
             Db::Sqlite { read, .. } => {
                 // Messages of a group are numbered in the order of its sequence.
                 sqlx::query_as(select_messages!(
@@ -136,12 +137,14 @@ async fn indexed(pool: &PgPool, group: GroupId, terms: &str, before: i64) -> Res
 /// Bigrams as this engine's index takes them.
 pub(super) fn indexed_as(transaction: &Transaction, terms: &[u64]) -> String {
     match transaction {
+        #[cfg(feature = "sqlite")]
         Transaction::Sqlite(_) => tokens(terms),
         Transaction::Postgres(_) => array(terms),
     }
 }
 
 /// For SQLite: words. All of a query's must be there.
+#[cfg(feature = "sqlite")]
 fn tokens(terms: &[u64]) -> String {
     let mut text = String::with_capacity(terms.len() * 17);
     for term in terms {

@@ -238,7 +238,7 @@ async fn a_silent_check_lets_pass_or_refuses(world: World) {
     checker.fall_silent();
     let settings = |moderation_on_failure| Settings {
         moderation_on_failure,
-        moderation_timeout: std::time::Duration::from_millis(50),
+        moderation_timeout: std::time::Duration::from_secs(1),
         ..Settings::default()
     };
     let open = world.checked_by(&checker, settings(OnFailure::Open)).await;

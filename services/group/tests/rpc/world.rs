@@ -14,7 +14,7 @@ use chatroom_kit::{
     ids::{MerchantId, UserId},
     link::Link,
     service_token::{ServiceSecret, ServiceTokens},
-    testing::{FreshDatabase, Tokens},
+    testing::{FreshDatabase, Tokens, opened},
 };
 use chatroom_proto::{
     conduct::v1::conduct_service_client::ConductServiceClient,
@@ -76,7 +76,7 @@ async fn replica(
     checker: Option<&Checker>,
     settings: Settings,
 ) -> Link {
-    let store = Store::open(&database.url, 8).await.expect("the store opens");
+    let store = opened(async || Store::open(&database.url, 8).await).await;
     let (user, stop) = (around.people.link(), CancellationToken::new());
     let service = ServiceTokens::follow("group", ServiceSecret::random(), user.clone(), clock.clone(), stop.clone());
     let links = Links {

@@ -8,7 +8,7 @@ use chatroom_group::{
 use chatroom_kit::{
     fields::{DisplayName, Icon},
     ids::{GroupId, MerchantId, UserId},
-    testing::FreshDatabase,
+    testing::{FreshDatabase, opened},
 };
 use chrono::{DateTime, Utc};
 use tonic::Status;
@@ -20,7 +20,7 @@ pub(crate) struct Fresh {
 }
 
 pub(crate) async fn open(database: FreshDatabase) -> Fresh {
-    let store = Store::open(&database.url, 8).await.expect("the store opens");
+    let store = opened(async || Store::open(&database.url, 8).await).await;
     Fresh { store, database }
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn reason(error: chatroom_group::Error) -> String {
 impl Fresh {
     /// The same database as another replica has it open.
     pub(crate) async fn replica(&self) -> Store {
-        Store::open(&self.database.url, 8).await.expect("the store opens")
+        opened(async || Store::open(&self.database.url, 8).await).await
     }
 
     /// A new group and its owner.

@@ -2,10 +2,18 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
-use tracing::subscriber::DefaultGuard;
+use tracing::{
+    Dispatch,
+    subscriber::{DefaultGuard, NoSubscriber},
+};
+
+/// Somebody who listens to nothing, for ever. While only one listens, tracing asks the thread that comes to a line
+/// first who listens there, and where nobody does, the line is silent from then on, on every thread. Where there are
+/// two, it asks both instead.
+static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
 
 /// What has been logged. Clones are the same one.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +22,7 @@ pub struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Takes what is logged on this thread until the guard is dropped.
     pub fn listen(&self) -> DefaultGuard {
+        LazyLock::force(&OTHER);
         let log = self.clone();
         tracing::subscriber::set_default(
             tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone()).finish(),

@@ -43,7 +43,7 @@ async fn names_that_differ_in_case_only_are_one(fresh: Fresh) {
 }
 
 async fn concurrent_registrations_of_one_name_open_one_account(fresh: Fresh) {
-    let registrations = (0..50).map(|turn| {
+    let registrations = (0..16).map(|turn| {
         let store = fresh.store.clone();
         let new = account(if turn % 2 == 0 { "lily" } else { "LILY" });
         tokio::spawn(async move { store.open_account(&new, noon()).await.unwrap() })
@@ -65,12 +65,12 @@ async fn concurrent_repetitions_of_a_request_open_one_account(fresh: Fresh) {
 }
 
 async fn concurrent_registrations_of_many_names_open_them_all(fresh: Fresh) {
-    let registrations = (0..50).map(|number| {
+    let registrations = (0..16).map(|number| {
         let store = fresh.store.clone();
         tokio::spawn(async move { store.open_account(&account(&format!("user{number}")), noon()).await.unwrap() })
     });
     let opened = future::join_all(registrations).await.into_iter().filter_map(Result::unwrap);
-    assert_eq!(opened.map(|user| user.id).collect::<HashSet<_>>().len(), 50);
+    assert_eq!(opened.map(|user| user.id).collect::<HashSet<_>>().len(), 16);
 }
 
 async fn many_accounts_are_found_at_once(fresh: Fresh) {

@@ -1,6 +1,9 @@
 //! A store on either engine, and what the suites put into it.
 
-use chatroom_kit::{fields::RequestId, testing::FreshDatabase};
+use chatroom_kit::{
+    fields::RequestId,
+    testing::{FreshDatabase, opened},
+};
 use chatroom_user::{
     Store,
     domain::{NewAccount, Username},
@@ -14,7 +17,7 @@ pub(crate) struct Fresh {
 }
 
 pub(crate) async fn open(database: FreshDatabase) -> Fresh {
-    let store = Store::open(&database.url, 8).await.expect("the store opens");
+    let store = opened(async || Store::open(&database.url, 8).await).await;
     Fresh { store, database }
 }
 

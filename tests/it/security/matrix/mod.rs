@@ -18,6 +18,7 @@ use self::{
     scene::{CALLERS, Scene, Target},
 };
 use crate::{
+    account::session::signed_out,
     suite::{Scenario, scenarios},
     world::World,
 };
@@ -43,6 +44,9 @@ async fn every_caller_gets_what_the_matrix_says_on_every_route(world: World) {
             for target in [Target::Own, Target::Foreign, Target::Missing] {
                 let answer = send((row.ask)(&scene, caller, target)).await;
                 let (method, path) = row.route;
+                if path.starts_with("/h5/user/logout") && answer.status.is_success() {
+                    signed_out(scene.client(caller)).await;
+                }
                 assert_eq!(
                     answer.status.as_u16(),
                     (row.expected)(caller, target),
