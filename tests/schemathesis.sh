@@ -69,9 +69,10 @@ cd "$place"
 checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance
 # What would end the session that everything else is asked with is left to the scenarios (tests/it/account).
 ends=(--exclude-operation-id logout --exclude-operation-id logoutAll --exclude-operation-id endSessions)
+# One worker: two make Python before 3.11.8, and so Debian 12's, fail now and then (python/cpython#106905).
 "$tools/bin/schemathesis" --config-file schemathesis.toml run "http://$address/openapi.json" --header "token: $token" \
     --checks "$checks,response_schema_conformance" --phases examples,coverage,fuzzing --max-examples 150 --seed 20230821 \
-    --workers 2 --no-color --suppress-health-check all --continue-on-failure --generation-database none "${ends[@]}"
+    --workers 1 --no-color --suppress-health-check all --continue-on-failure --generation-database none "${ends[@]}"
 if grep -E '"level":"ERROR"|panicked' "$place/log"; then
     echo "the server logged a fault" >&2
     exit 1
