@@ -1,5 +1,5 @@
-//! One WebSocket of the chat, frame by frame: says what it is told to, answers pings, and shows what comes. Resumes nothing; that is
-//! `chat_client`'s.
+//! One WebSocket of the chat, frame by frame: says what it is told to and shows what comes. Pings are answered as they are
+//! looked at. Resumes nothing; that is `chat_client`'s.
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
@@ -160,7 +160,7 @@ impl Socket {
         timeout(patience, self.receive()).await.ok()
     }
 
-    /// The text of the next frame, for those who make no [`Self::request`]; none where nothing comes any more, or not in
+    /// The text of the next frame, for those who make no [`Self::request`] and answer pings themselves; none where nothing comes any more, or not in
     /// time.
     pub async fn text_within(&mut self, patience: Duration) -> Option<Utf8Bytes> {
         timeout(patience, self.receive_text()).await.ok()?.ok()

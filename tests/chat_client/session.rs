@@ -128,6 +128,7 @@ impl<'a> Session<'a> {
         match frame["type"].as_str() {
             Some("event") => self.take_event(frame).await,
             Some("ping") => {
+                self.socket.send(&json!({"type": "pong"})).await;
                 for (group, head) in frame["heads"].as_object().into_iter().flatten() {
                     self.catch_up(group, head.as_i64().unwrap_or(0)).await;
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-/// How many times what is promised the short form waits, and by how much less it is content to see done.
+/// How many times what is promised the short form waits, and how many times less it is content to see done.
 const PATIENCE: u32 = 5;
 
 /// How many requests a second the short form makes at most of one load.

@@ -74,7 +74,7 @@ async fn killed_during_writes_it_loses_nothing_acknowledged(shape: Shape) {
         until_it_serves(&rounds[round]).await;
     }
     let written = |count: fn(&Written) -> usize| rounds.iter().map(count).sum::<usize>();
-    let least = kills() / 2;
+    let least = kills().div_ceil(2);
     assert!(written(|round| round.pages.acknowledged.len()) >= least, "too few pages to show anything");
     assert!(written(|round| round.groups.acknowledged.len()) >= least, "too few groups to show anything");
     assert!(written(|round| round.messages.acknowledged.len()) >= least, "too few messages to show anything");

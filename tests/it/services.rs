@@ -227,7 +227,8 @@ async fn health_and_reflection_answer(world: World) {
     }
 }
 
-/// With `gone` killed, posting what `ask` makes is refused within 2 seconds; with it back, it is done.
+/// With `gone` killed, posting what `ask` makes is refused within 2 seconds, and on a busy machine not much later; with it
+/// back, it is done.
 async fn assert_503_while_gone(gone: Part, path: &str, ask: impl AsyncFn(&World, &User) -> serde_json::Value) {
     let mut world = World::own(usual(Shape::Distributed)).await;
     let user = world.user().await;
@@ -238,7 +239,9 @@ async fn assert_503_while_gone(gone: Part, path: &str, ask: impl AsyncFn(&World,
     for _ in 0..3 {
         let begun = Instant::now();
         let answer = user.client.post(path, &body).await;
-        fastest = fastest.min(begun.elapsed());
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(8), "the refusal took {took:?}");
+        fastest = fastest.min(took);
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
         assert_eq!(answer.json()["code"], 503);
         assert!(answer.header("retry-after").parse::<u64>().is_ok(), "{answer:?}");

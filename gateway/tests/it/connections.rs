@@ -121,7 +121,7 @@ const DOWNLOAD: &str = "GET /upload/20230821/7e23cd7207e15d29589565701.mp4 HTTP/
 #[tokio::test]
 async fn a_reader_that_takes_nothing_is_cut_off() {
     // The one place there is becomes free once the reader has been given up.
-    // It is to be refused to others before: that may take a moment.
+    // Others must be refused it before, which may take a moment.
     let stall = Duration::from_secs(2);
     let world = World::with(endless(), &["--max-connections", "1"], Patience { stall, ..patience() }).await;
     let mut slow = Connection::narrow(world.address).await;

@@ -29,7 +29,7 @@ fn one_line(error: &clap::Error) -> String {
 /// Where a service writes its records.
 #[derive(Args, Clone, Debug)]
 pub struct DatabaseConfig {
-    /// The database: postgres://user:password@host/name or sqlite://path
+    /// The database: postgres://user:password@host/name or, where built in, sqlite://path
     #[arg(long, env = "CHATROOM_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: String,
     /// How many connections to the database at most

@@ -172,7 +172,7 @@ impl Db {
             #[cfg(feature = "sqlite")]
             "sqlite" => sqlite::open(url, migrations).await,
             #[cfg(not(feature = "sqlite"))]
-            "sqlite" => bail!("this binary was built without SQLite: CHATROOM_DATABASE_URL begins with postgres://"),
+            "sqlite" => bail!("this binary was built without SQLite: its database's address begins with postgres://"),
             "postgres" | "postgresql" => postgres::open(url, connections, migrations).await,
             _ => bail!("a database address begins with postgres:// or sqlite://, not {scheme:?}"),
         }

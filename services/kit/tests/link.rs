@@ -192,7 +192,7 @@ async fn a_silent_replica_keeps_nobody_waiting_for_long() {
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert_eq!(reason(&status), UPSTREAM_UNAVAILABLE);
     // What may be repeated is repeated elsewhere, but not after 3.5 s, and a busy machine may notice the silence
-    // later than that; from then on the silent one is passed over. Whose turn is first, their ports say.
+    // later than that; from then on the silent one is passed over. Which one is asked first depends on their ports.
     let live = Replica::start(Stub::default(), "127.0.0.1:0").await;
     let both = client(&[silent, live.url()]);
     let mut too_late = 0;

@@ -16,7 +16,7 @@ use crate::{
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     scenarios![Shared:
-        a_deleted_account_is_gone_at_once_and_its_name_is_held,
+        a_deleted_account_is_gone_and_its_name_is_held,
         others_see_a_deleted_user,
         who_has_an_open_page_hands_it_on_or_closes_it_first,
         a_group_goes_on_under_who_comes_next,
@@ -54,7 +54,7 @@ async fn members(room: &Room, user: &User) -> Vec<(String, i64)> {
     rows(&listed["members"]).iter().map(member).collect()
 }
 
-async fn a_deleted_account_is_gone_at_once_and_its_name_is_held(world: World) {
+async fn a_deleted_account_is_gone_and_its_name_is_held(world: World) {
     let (administrator, user) = (world.administrator().await.client, world.user().await);
     let mut socket = connect(&world, &user).await;
     let wrong = user.client.post("/h5/user/delete", &json!({"password": "not the password"})).await;

@@ -36,8 +36,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     [shared, services, own].concat()
 }
 
-/// Waits until the client's token is good no more. A gateway that does nothing else refuses it at once; ten seconds are
-/// what is promised.
+/// Waits until the client's token is good no more, for the ten seconds that are promised.
 pub(crate) async fn signed_out(client: &Client) {
     let begun = Instant::now();
     loop {

@@ -42,6 +42,7 @@ async fn twenty_thousand_mad_frames_change_nothing(shape: Shape) {
         }
         let frames: Vec<u8> = (0..PER_SOCKET).flat_map(|_| mad_frame(&mut random, &room.group)).collect();
         attack(&world, token(&attacker), &frames).await;
+        // One that says nothing for long is taken for dead.
         witness.settled(&room.group).await;
     }
     let growth = gateway.peak_memory().saturating_sub(middle);

@@ -77,7 +77,7 @@ async fn list_times(client: &Client, count: usize) -> Vec<Duration> {
 }
 
 /// The bound is generous, since the flood itself is made on this machine: without a bounded pool a list waits for
-/// every hash before it, which is many seconds here.
+/// every hash before it, which is seconds on two cores.
 async fn a_flood_of_hashing_leaves_get_merchant_answering(world: World) {
     const FLOOD: usize = 400;
     let user = world.user().await;
@@ -113,7 +113,7 @@ async fn a_flood_of_hashing_leaves_get_merchant_answering(world: World) {
         assert!(answer.header("retry-after").parse::<u64>().is_ok(), "{answer:?}");
     }
     let (usual, during) = (usual[usual.len() / 2], times[times.len() / 2]);
-    let bound = usual * 10 + Duration::from_secs(1);
+    let bound = usual * 10 + Duration::from_millis(300);
     assert!(during < bound, "a list took {during:?} in the flood and {usual:?} before it");
     let grown = after.saturating_sub(before);
     assert!(grown < 256 << 20, "memory grew by {grown} bytes");
