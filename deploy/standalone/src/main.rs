@@ -12,6 +12,10 @@ use chatroom_kit::{clock::Clock, lifecycle};
 use config::{Command, Config};
 use data::DataFolder;
 
+// A request is some hundred small allocations on several threads, which glibc's allocator makes dear.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     lifecycle::exit_code(try_main(chatroom_kit::config::parse()).await)

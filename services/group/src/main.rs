@@ -15,6 +15,10 @@ use chatroom_kit::{
     tls::Tls,
 };
 
+// A request is some hundred small allocations on several threads, which glibc's allocator makes dear.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     lifecycle::exit_code(try_main(config::parse()).await)

@@ -21,6 +21,10 @@ use chatroom_user::{
 /// What this process calls itself where it asks itself.
 const NAME: &str = "user";
 
+// A request is some hundred small allocations on several threads, which glibc's allocator makes dear.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     lifecycle::exit_code(match config::parse() {
