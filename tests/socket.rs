@@ -160,8 +160,8 @@ impl Socket {
         timeout(patience, self.receive()).await.ok()
     }
 
-    /// The text of the next frame, for those who make no [`Self::request`] and answer pings themselves; none where nothing comes any more, or not in
-    /// time.
+    /// The text of the next frame, for those who make no [`Self::request`] and answer pings themselves; none where nothing
+    /// comes any more, or not in time.
     pub async fn text_within(&mut self, patience: Duration) -> Option<Utf8Bytes> {
         timeout(patience, self.receive_text()).await.ok()?.ok()
     }

@@ -4,6 +4,7 @@
 
 use std::{
     fmt,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -108,16 +109,15 @@ async fn suffer(rig: &mut Rig, scene: &Scene, fault: Fault, options: &Options) -
     let well = Instant::now();
     sleep(BEFORE).await;
     let mut seen = Seen { recovery, uploads: uploaders.end().await?, ..Seen::default() };
-    let moments = [away, back, well];
     for (route, asked) in readers.end().await? {
-        seen.judge(&route.to_string(), &asked, route == Route::Download && fault.stops_reading(), moments);
-        seen.time(&asked, moments);
+        seen.judge(&route.to_string(), &asked, route == Route::Download && fault.stops_reading(), away..well);
+        seen.time(&asked, away..back);
     }
     for upload in std::mem::take(&mut seen.uploads) {
-        seen.judge("an upload", &upload.asked, true, moments);
+        seen.judge("an upload", &upload.asked, true, away..well);
         // How long those take that are stored is a matter of the machine, which is busy in the short form.
         if !options.short || !upload.asked.served() {
-            seen.time(&upload.asked, moments);
+            seen.time(&upload.asked, away..back);
         }
         seen.refused += usize::from(upload.asked.refused_for_now());
         seen.uploads.push(upload);
@@ -126,20 +126,20 @@ async fn suffer(rig: &mut Rig, scene: &Scene, fault: Fault, options: &Options) -
 }
 
 impl Seen {
-    /// Takes in how long one answer took.
-    fn time(&mut self, asked: &Asked, [away, back, _]: [Instant; 3]) {
-        if asked.begun < back && asked.begun + asked.took > away {
+    /// Takes in how long one answer took, if it was waited for during the fault.
+    fn time(&mut self, asked: &Asked, fault: Range<Instant>) {
+        if asked.begun < fault.end && asked.begun + asked.took > fault.start {
             self.slowest = self.slowest.max(asked.took);
         }
     }
 
-    /// Takes in one answer, which may be a refusal where it `needs` the store, given when the fault began, when it was
-    /// over, and when all was served again.
-    fn judge(&mut self, what: &str, asked: &Asked, needs: bool, [away, _, well]: [Instant; 3]) {
+    /// Takes in one answer, which may be a refusal where it `needs` the store, from when the fault began until all was
+    /// served again.
+    fn judge(&mut self, what: &str, asked: &Asked, needs: bool, trouble: Range<Instant>) {
         let ended = asked.begun + asked.took;
-        let undisturbed = ended < away || asked.begun > well || !needs;
+        let undisturbed = ended < trouble.start || asked.begun > trouble.end || !needs;
         if !asked.served() && (undisturbed || !asked.refused_for_now()) {
-            let after = asked.begun.saturating_duration_since(away).as_millis();
+            let after = asked.begun.saturating_duration_since(trouble.start).as_millis();
             self.wrong.push(format!("{what}, asked {after} ms after it began: {}", asked.said()));
         }
     }

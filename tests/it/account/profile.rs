@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chatroom_tests::{Client, Part, Process};
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     chat::room::Room,
@@ -58,6 +58,16 @@ async fn a_picture_is_an_image_of_ones_own(world: World) {
     assert_eq!((&own["avatar"], &own["__v"]), (&json!(""), &json!(0)), "nothing has changed");
 }
 
+/// Waits until `name` is no longer empty, as it was, for the ten seconds that are promised.
+async fn shows_the_new_name(name: impl AsyncFn() -> Value) {
+    let begun = Instant::now();
+    while name().await == "" {
+        assert!(begun.elapsed() < Duration::from_secs(10), "a former name is still shown");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(name().await, json!("小蓝"));
+}
+
 async fn a_group_shows_a_new_name(world: World) {
     let room = Room::new(&world).await;
     let member = room.member(&world).await;
@@ -66,11 +76,7 @@ async fn a_group_shows_a_new_name(world: World) {
     assert_eq!(socket.event().await["message"]["user"]["nickname"], json!(""));
     member.client.post("/h5/user/profile", &json!({"nickname": "小蓝"})).await.ok();
     // What was said before bears the new name, too.
-    let begun = Instant::now();
-    while room.history(&room.owner, "").await["messages"][0]["user"]["nickname"] != "小蓝" {
-        assert!(begun.elapsed() < Duration::from_secs(10), "a former name is still shown");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    shows_the_new_name(async || room.history(&room.owner, "").await["messages"][0]["user"]["nickname"].take()).await;
     room.say(&member, "二").await;
     assert_eq!(socket.event().await["message"]["user"]["nickname"], json!("小蓝"));
 }
@@ -85,10 +91,5 @@ async fn another_gateway_shows_a_new_name_within_seconds(world: World) {
     let name = async || other.get(&members).await.ok().data()["members"][0]["user"]["nickname"].take();
     assert_eq!(name().await, json!(""));
     room.owner.client.post("/h5/user/profile", &json!({"nickname": "小蓝"})).await.ok();
-    let begun = Instant::now();
-    while name().await == "" {
-        assert!(begun.elapsed() < Duration::from_secs(10), "a former name is still shown");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(name().await, json!("小蓝"));
+    shows_the_new_name(name).await;
 }

@@ -44,6 +44,7 @@ async fn every_caller_gets_what_the_matrix_says_on_every_route(world: World) {
             for target in [Target::Own, Target::Foreign, Target::Missing] {
                 let answer = send((row.ask)(&scene, caller, target)).await;
                 let (method, path) = row.route;
+                // The next target is expected to find the session ended.
                 if path.starts_with("/h5/user/logout") && answer.status.is_success() {
                     signed_out(scene.client(caller)).await;
                 }
